@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An ELF core's header and program headers, checked, as ranges of physical memory.
+
+import { readStruct } from '../bytes/struct.ts'
+import { FormatError, UnsupportedError } from '../errors.ts'
+import {
+  Elf64_Ehdr,
+  Elf64_Phdr,
+  Elf64_Shdr,
+  ELFCLASS64,
+  ELFDATA2LSB,
+  EM_X86_64,
+  ET_CORE,
+  PN_XNUM,
+  PT_LOAD,
+  PT_NOTE,
+  type ElfHeader,
+} from './elfheaders.ts'
+import { type FileBytes } from './file.ts'
+import { Ranges, type Range } from './ranges.ts'
+
+// More segments than any dump has: makedumpfile -E makes one for each run of kept pages.
+const MAX_SEGMENTS = 1 << 24
+/** The end of physical addresses on x86-64. */
+const MAX_ADDRESS = 2 ** 52
+/** What /proc/kcore puts into p_paddr of ranges that are no RAM: all ones, as it reads as a number. */
+const NO_ADDRESS = 2 ** 64
+
+// e_machine of dumps that people have, from <elf.h>.
+const machines: ReadonlyMap<number, string> = new Map([
+  [3, 'i386'],
+  [20, 'ppc'],
+  [21, 'ppc64'],
+  [22, 's390'],
+  [40, 'arm'],
+  [183, 'aarch64'],
+  [243, 'riscv'],
+  [258, 'loongarch'],
+])
+const types: ReadonlyMap<number, string> = new Map([
+  [1, 'an object file'],
+  [2, 'a program or a vmlinux'],
+  [3, 'a shared library or a program'],
+])
+
+/** What the program headers say. */
+export interface Segments {
+  /** Memory whose bytes are in the file. */
+  readonly data: Ranges
+  /** Memory whose bytes should be in the file, behind its end. */
+  readonly cutOff: Ranges
+  /** All memory of the segments, with bytes in the file or not. */
+  readonly memory: Ranges
+  /** Offsets of note blocks in the file. */
+  readonly notes: readonly Range[]
+}
+
+/** Reads the ELF header. Throws UnsupportedError for other machines, FormatError for ELF files that are no dumps. */
+export function readElfHeader(file: FileBytes): ElfHeader {
+  const bytes = file.read(0, Elf64_Ehdr.size, 'Elf64_Ehdr')
+  const header = readStruct(Elf64_Ehdr, viewOf(bytes), 0)
+  const refuse = (what: string) =>
+    new UnsupportedError(`${file.name}: ${what} is not supported; 64-bit x86_64 is`, what)
+  if (header.class !== ELFCLASS64) throw refuse('a 32-bit ELF file')
+  if (header.data !== ELFDATA2LSB) throw refuse('a big-endian ELF file')
+  if (header.e_type !== ET_CORE) {
+    const type = types.get(header.e_type) ?? 'something else'
+    throw new FormatError(
+      `${file.name} is an ELF file, but ${type} (e_type ${header.e_type}), no core dump (e_type ${ET_CORE})`,
+      'Elf64_Ehdr.e_type',
+      Elf64_Ehdr.offsets.e_type,
+    )
+  }
+  if (header.e_machine !== EM_X86_64) {
+    const machine = machines.get(header.e_machine) ?? `number ${header.e_machine}`
+    throw refuse(`an ELF dump of machine ${machine}`)
+  }
+  return header
+}
+
+/** Reads the program headers, wherever they lie. What cannot be used is remarked; the rest is. */
+export function readSegments(file: FileBytes, header: ElfHeader, remarks: string[]): Segments {
+  const { count, at, stride } = locate(file, header)
+  const data: Range[] = []
+  const cutOff: Range[] = []
+  const memory: Range[] = []
+  const notes: Range[] = []
+  let loads = 0
+  let unusable = 0
+  let atZero = 0
+  for (let i = 0; i < count; i++) {
+    const bytes = file.read(at + i * stride, Elf64_Phdr.size, 'Elf64_Phdr')
+    const view = viewOf(bytes)
+    const type = view.getUint32(Elf64_Phdr.offsets.p_type, true)
+    const offset = u64At(view, Elf64_Phdr.offsets.p_offset)
+    const filesz = u64At(view, Elf64_Phdr.offsets.p_filesz)
+    if (type === PT_NOTE && filesz > 0) notes.push({ start: offset, end: offset + filesz, offset })
+    if (type !== PT_LOAD) continue
+    loads++
+    const start = u64At(view, Elf64_Phdr.offsets.p_paddr)
+    const memsz = u64At(view, Elf64_Phdr.offsets.p_memsz)
+    if (memsz === 0 || start === NO_ADDRESS) continue
+    if (start === 0) atZero++
+    if (start + memsz > MAX_ADDRESS) {
+      unusable++
+      continue
+    }
+    memory.push({ start, end: start + memsz, offset: 0 })
+    const length = Math.min(filesz, memsz)
+    const here = Math.max(0, Math.min(length, file.size - offset))
+    data.push({ start, end: start + here, offset })
+    cutOff.push({ start: start + here, end: start + length, offset: 0 })
+  }
+  if (loads > 1 && atZero === loads) {
+    const what = 'an ELF file without physical addresses (/proc/kcore before Linux 4.11)'
+    throw new UnsupportedError(`${file.name}: ${what} is not supported`, what)
+  }
+  if (unusable > 0)
+    remarks.push(`${unusable} segments lie above physical address 2^52 and are not seen`)
+  if (cutOff.some(({ start, end }) => end > start)) {
+    remarks.push(
+      `the file is cut off: it ends at ${file.size}, before the data of its last segments`,
+    )
+  }
+  if (at !== Elf64_Ehdr.size) {
+    remarks.push(
+      `program headers at ${at}, as QEMU 7.2 and later write: makedumpfile cannot read this file`,
+    )
+  }
+  return {
+    data: new Ranges(data),
+    cutOff: new Ranges(cutOff),
+    memory: new Ranges(memory),
+    notes,
+  }
+}
+
+function locate(file: FileBytes, header: ElfHeader) {
+  const at = Number(header.e_phoff)
+  const stride = header.e_phentsize
+  let count = header.e_phnum
+  if (count === PN_XNUM) {
+    const bytes = file.read(Number(header.e_shoff), Elf64_Shdr.size, 'Elf64_Shdr')
+    count = readStruct(Elf64_Shdr, viewOf(bytes), 0).sh_info
+  }
+  const wrong = (field: keyof ElfHeader, problem: string) =>
+    new FormatError(
+      `${file.name}: Elf64_Ehdr.${field} ${problem}`,
+      `Elf64_Ehdr.${field}`,
+      Elf64_Ehdr.offsets[field],
+    )
+  if (count === 0) throw wrong('e_phnum', 'is 0: the dump has no memory')
+  if (count > MAX_SEGMENTS) throw wrong('e_phnum', `is ${count}, more than ${MAX_SEGMENTS}`)
+  if (stride < Elf64_Phdr.size) throw wrong('e_phentsize', `is ${stride}, below ${Elf64_Phdr.size}`)
+  const end = at + count * stride
+  if (end > file.size) {
+    throw wrong(
+      'e_phoff',
+      `is ${at}: ${count} program headers end at ${end}, the file at ${file.size}`,
+    )
+  }
+  return { count, at, stride }
+}
+
+// Exact up to 2^53; what is above is out of every range here.
+function u64At(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}

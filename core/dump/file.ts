@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Bytes of a dump file by offset, checked against the file's end.
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { DumpError, FormatError } from '../errors.ts'
+
+/** Random access to the bytes of a dump. A file on disk is one; a test's array is another. */
+export interface FileBytes {
+  /** The name to show in messages. */
+  readonly name: string
+  /** The length in bytes. */
+  readonly size: number
+  /** Exactly `length` bytes from `offset`. Throws FormatError, naming `what`, when the file ends before. */
+  read(offset: number, length: number, what: string): Uint8Array
+  close(): void
+}
+
+/** Opens a file on disk for reading. Throws DumpError with the system's reason when that fails. */
+export function openFile(path: string): FileBytes {
+  let descriptor: number
+  try {
+    // Not to wait for a writer when the path is a pipe's.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    throw new DumpError('open', `cannot open the dump '${path}': ${reasonOf(error)}`, {
+      cause: error,
+    })
+  }
+  const stat = fstatSync(descriptor)
+  if (!stat.isFile()) {
+    closeSync(descriptor)
+    throw new DumpError('open', `cannot open the dump '${path}': it is not a regular file`)
+  }
+  return {
+    name: path,
+    size: stat.size,
+    read(offset, length, what) {
+      checkRange(path, stat.size, offset, length, what)
+      const bytes = new Uint8Array(length)
+      let done = 0
+      // A read may be short on network file systems, and reads above 2 GiB always are.
+      while (done < length) {
+        let got: number
+        try {
+          got = readSync(descriptor, bytes, done, length - done, offset + done)
+        } catch (error) {
+          const where = `${what} at ${offset}…${offset + length}`
+          throw new DumpError('read', `${path}: cannot read ${where}: ${reasonOf(error)}`, {
+            cause: error,
+          })
+        }
+        // The file has become shorter since it was opened.
+        if (got === 0) checkRange(path, offset + done, offset, length, what)
+        done += got
+      }
+      return bytes
+    },
+    close() {
+      closeSync(descriptor)
+    },
+  }
+}
+
+/** An array as a file, for tests and for formats inside formats. */
+export function bytesAsFile(name: string, bytes: Uint8Array): FileBytes {
+  return {
+    name,
+    size: bytes.length,
+    read(offset, length, what) {
+      checkRange(name, bytes.length, offset, length, what)
+      return bytes.subarray(offset, offset + length)
+    },
+    close() {
+      return
+    },
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function checkRange(name: string, size: number, offset: number, length: number, what: string) {
+  if (Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= size) return
+  throw new FormatError(
+    `${name}: ${what} lies at ${offset}…${offset + length}, but the file ends at ${size}`,
+    what,
+    offset,
+  )
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// kdump-compressed: what makedumpfile writes, header versions 0 to 6.
+
+import { codecs, decode } from '../codec/index.ts'
+import { hex } from '../bytes/hex.ts'
+import { DumpError, UnsupportedError } from '../errors.ts'
+import { CHUNK_BYTES, ChunkedFile } from './chunks.ts'
+import { DISKDUMP_SIGNATURE, DUMP_DH_COMPRESSED, KDUMP_SIGNATURE, page_desc } from './diskdump.ts'
+import { type FileBytes } from './file.ts'
+import {
+  PAGE_SIZE,
+  type DumpFacts,
+  type DumpFormat,
+  type Missing,
+  type Note,
+  type PageSource,
+} from './format.ts'
+import { readHeaders, type KdumpHeaders } from './kdumpheaders.ts'
+import { leftOut } from './level.ts'
+import { isSlice } from './notes.ts'
+import { PageCache } from './pagecache.ts'
+import { Bitmap } from './rank.ts'
+
+// Chunks that are kept: 4 MiB of bitmaps and descriptors, 1 MiB of page data, since pages are kept decoded.
+const INDEX_CHUNKS = (4 << 20) / CHUNK_BYTES
+const DATA_CHUNKS = (1 << 20) / CHUNK_BYTES
+
+/** The format of makedumpfile's and QEMU's kdump-compressed files. */
+export const kdump: DumpFormat = {
+  name: 'kdump-compressed',
+  looksFor: `'${KDUMP_SIGNATURE}' at offset 0`,
+  probe: (head) => signature(head) === KDUMP_SIGNATURE,
+  open: (file) => new KdumpPages(file),
+}
+
+/** The format before it, of kernels up to 2.6.18: known so that it can be refused by name. */
+export const diskdump: DumpFormat = {
+  name: 'diskdump',
+  looksFor: `'${DISKDUMP_SIGNATURE}' at offset 0`,
+  probe: (head) => signature(head) === DISKDUMP_SIGNATURE,
+  open(file) {
+    const what = 'a diskdump file (kernels up to 2.6.18)'
+    throw new UnsupportedError(`${file.name} is ${what}, which is not supported`, what)
+  },
+}
+
+function signature(head: Uint8Array): string {
+  return new TextDecoder('latin1').decode(head.subarray(0, 8))
+}
+
+const codecNames = new Map(DUMP_DH_COMPRESSED)
+
+class KdumpPages implements PageSource {
+  readonly facts: DumpFacts
+  readonly endPfn: number
+  readonly notes: readonly Note[]
+  readonly vmcoreinfo: string | undefined
+  readonly #file: FileBytes
+  readonly #headers: KdumpHeaders
+  readonly #index: ChunkedFile
+  readonly #data: ChunkedFile
+  readonly #exists: Bitmap
+  readonly #saved: Bitmap
+  readonly #cache = new PageCache()
+
+  constructor(file: FileBytes) {
+    const headers = readHeaders(file)
+    this.#file = file
+    this.#headers = headers
+    this.facts = headers.facts
+    this.endPfn = headers.endPfn
+    this.notes = headers.notes
+    this.vmcoreinfo = headers.vmcoreinfo
+    this.#index = new ChunkedFile(file, INDEX_CHUNKS)
+    this.#data = new ChunkedFile(file, DATA_CHUNKS)
+    const { existsAt, savedAt, bitmapBytes } = headers
+    this.#saved = new Bitmap(this.#index, savedAt, bitmapBytes, 'the bitmap of saved pages')
+    this.#exists =
+      existsAt === savedAt
+        ? this.#saved
+        : new Bitmap(this.#index, existsAt, bitmapBytes, 'the bitmap of memory')
+  }
+
+  page(pfn: number): Uint8Array | Missing {
+    try {
+      return this.#isIn(pfn) && this.#saved.has(pfn) ? this.#savedPage(pfn) : this.#notSaved(pfn)
+    } catch (error) {
+      // The file has become shorter, or its disk does not give it back.
+      if (error instanceof DumpError) return { why: 'lost', detail: error.message }
+      throw error
+    }
+  }
+
+  exists(pfn: number): boolean {
+    return this.#isIn(pfn) && this.#exists.has(pfn)
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  #isIn(pfn: number): boolean {
+    return Number.isInteger(pfn) && pfn >= 0 && pfn < this.endPfn
+  }
+
+  #notSaved(pfn: number): Missing {
+    if (!this.exists(pfn)) return { why: 'hole', detail: 'the host has no memory there' }
+    if (isSlice(this.notes)) {
+      return {
+        why: 'excluded',
+        detail: 'the page is not in this slice of a dump; ask the full dump',
+      }
+    }
+    const level = this.facts.dumpLevel
+    const why = level === undefined ? '' : ` (dump level ${level} leaves out ${leftOut(level)})`
+    return { why: 'excluded', detail: `makedumpfile did not save the page${why}` }
+  }
+
+  // The page descriptors are in the order of frames, one for each bit in the bitmap of saved pages.
+  #savedPage(pfn: number): Uint8Array | Missing {
+    const { descAt, part } = this.#headers
+    if (part && (pfn < part.start || pfn >= part.end)) {
+      const here = `this file has frames ${part.start} to ${part.end}`
+      return { why: 'lost', detail: `the page is in another part of this split dump; ${here}` }
+    }
+    const first = part && part.start > 0 ? this.#saved.rank(part.start) : 0
+    const at = descAt + page_desc.size * (this.#saved.rank(pfn) - first)
+    if (at + page_desc.size > this.#file.size) {
+      return lost(`the file ends at ${this.#file.size}, the page's descriptor should be at ${at}`)
+    }
+    const bytes = this.#index.read(at, page_desc.size, 'page_desc')
+    const view = new DataView(bytes.buffer, bytes.byteOffset, page_desc.size)
+    const offset =
+      view.getUint32(page_desc.offsets.offset, true) +
+      view.getInt32(page_desc.offsets.offset + 4, true) * 2 ** 32
+    const kept = this.#cache.get(offset)
+    if (kept !== undefined) return kept
+    const size = view.getUint32(page_desc.offsets.size, true)
+    const flags = view.getUint32(page_desc.offsets.flags, true)
+    return this.#decode(offset, size, flags, at)
+  }
+
+  #decode(offset: number, size: number, flags: number, at: number): Uint8Array | Missing {
+    const desc = `page_desc at ${at}`
+    if (offset === 0) {
+      const incomplete = this.#headers.incomplete ? ', the dump is marked as incomplete' : ''
+      return lost(`the page was never written (empty ${desc}${incomplete})`)
+    }
+    if (offset < 0 || size === 0 || size > PAGE_SIZE) {
+      return corrupt(`${desc} says ${size} bytes at ${offset}, which cannot be`)
+    }
+    if (offset + size > this.#file.size) {
+      return lost(`the file ends at ${this.#file.size}, the page's data are at ${offset} (${desc})`)
+    }
+    const data = this.#data.read(offset, size, 'page data')
+    if (flags === 0) {
+      if (size !== PAGE_SIZE) return corrupt(`${desc} says ${size} bytes without compression`)
+      return this.#cache.add(offset, data.slice())
+    }
+    const name = codecNames.get(flags)
+    const codec = name === undefined ? undefined : codecs.get(name)
+    if (codec === undefined) {
+      const which = name === undefined ? 'no codec' : `the codec ${name}, which is not built`
+      return corrupt(`flags ${hex(flags)} of ${desc} name ${which}`)
+    }
+    try {
+      return this.#cache.add(offset, decode(codec, data, PAGE_SIZE))
+    } catch (error) {
+      if (!(error instanceof DumpError)) throw error
+      return corrupt(`its ${size} bytes of data at ${offset} do not decode: ${error.message}`)
+    }
+  }
+}
+
+function lost(detail: string): Missing {
+  return { why: 'lost', detail }
+}
+
+function corrupt(detail: string): Missing {
+  return { why: 'corrupt', detail }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Ranges of physical memory and where their bytes lie in a file: sorted, without overlaps.
+
+/** Physical addresses from `start` to below `end`, whose bytes begin at `offset` of the file. */
+export interface Range {
+  readonly start: number
+  readonly end: number
+  readonly offset: number
+}
+
+/** Ranges to look addresses up in. Where given ranges overlap, the one that starts first keeps the bytes. */
+export class Ranges {
+  readonly #list: readonly Range[]
+
+  constructor(ranges: Iterable<Range>) {
+    const list: Range[] = []
+    let end = 0
+    for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
+      const start = Math.max(range.start, end)
+      if (start >= range.end) continue
+      list.push({ start, end: range.end, offset: range.offset + (start - range.start) })
+      end = range.end
+    }
+    this.#list = list
+  }
+
+  /** The end of the last range, or 0. */
+  get end(): number {
+    return this.#list.at(-1)?.end ?? 0
+  }
+
+  /** The first range that ends above an address: it holds the address, or lies behind it. */
+  endingAbove(address: number): Range | undefined {
+    let low = 0
+    let high = this.#list.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#list[middle]?.end ?? 0) > address) high = middle
+      else low = middle + 1
+    }
+    return this.#list[low]
+  }
+
+  /** Whether some byte from `start` to below `end` is in a range. */
+  touch(start: number, end: number): boolean {
+    const range = this.endingAbove(start)
+    return range !== undefined && range.start < end
+  }
+}

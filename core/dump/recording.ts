@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A page source that remembers which frames were handed out: what a slice needs to give the same answers.
+
+import { type DumpFacts, type Missing, type Note, type PageSource } from './format.ts'
+
+/** Another source's pages, with a memory of the frames that were asked for and there. */
+export class RecordingPages implements PageSource {
+  readonly facts: DumpFacts
+  readonly endPfn: number
+  readonly notes: readonly Note[]
+  readonly vmcoreinfo: string | undefined
+  readonly #source: PageSource
+  readonly #pfns = new Set<number>()
+
+  constructor(source: PageSource) {
+    this.facts = source.facts
+    this.endPfn = source.endPfn
+    this.notes = source.notes
+    this.vmcoreinfo = source.vmcoreinfo
+    this.#source = source
+  }
+
+  /** The frames handed out so far, in ascending order. */
+  get pfns(): number[] {
+    return [...this.#pfns].sort((a, b) => a - b)
+  }
+
+  page(pfn: number): Uint8Array | Missing {
+    const page = this.#source.page(pfn)
+    if (page instanceof Uint8Array) this.#pfns.add(pfn)
+    return page
+  }
+
+  exists(pfn: number): boolean {
+    return exists(this.#source, pfn)
+  }
+
+  close(): void {
+    this.#source.close()
+  }
+}
+
+/** Whether the host has memory at a frame, saved or not, whatever the source can tell. */
+export function exists(source: PageSource, pfn: number): boolean {
+  if (source.exists) return source.exists(pfn)
+  const page = source.page(pfn)
+  return page instanceof Uint8Array || page.why !== 'hole'
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Tests of core/dump/ranges.ts.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { Ranges } from '../../../core/dump/ranges.ts'
+
+describe('Ranges', () => {
+  it('finds every address that a range has, and no other, as asking each range does', () => {
+    const range = fc.record({ start: fc.nat(100), length: fc.nat(30) })
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 12 }), (given) => {
+        const list = given.map(({ start, length }, i) => ({
+          start,
+          end: start + length,
+          offset: 1000 * i + start,
+        }))
+        const ranges = new Ranges(list)
+        for (let address = 0; address < 140; address++) {
+          const found = ranges.endingAbove(address)
+          const has = found !== undefined && found.start <= address
+          const holders = list.filter(({ start, end }) => start <= address && address < end)
+          assert.equal(has, holders.length > 0)
+          assert.equal(ranges.touch(address, address + 1), has)
+          if (!has) continue
+          // Offsets count from the address in these ranges, so each holder has one place for the byte.
+          const at = found.offset + (address - found.start)
+          assert.ok(holders.some(({ start, offset }) => offset + (address - start) === at))
+        }
+        assert.equal(
+          ranges.end,
+          Math.max(0, ...list.filter((one) => one.end > one.start).map(({ end }) => end)),
+        )
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

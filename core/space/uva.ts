@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// User virtual addresses of one process of the dumped host.
+
+import { PAGE_SIZE } from '../dump/format.ts'
+import { FaultError } from '../errors.ts'
+import { walk, type PageWalk } from '../paging/walk.ts'
+import { type PagingRules } from '../paging/x86_64.ts'
+import { type PhysicalMemory } from './physical.ts'
+import { Space } from './space.ts'
+
+/** The memory of a process, read as the process would see it; swapped and untouched pages are faults, not zeros. */
+export class UserSpace extends Space {
+  readonly name = 'user virtual'
+  readonly memory: PhysicalMemory
+  readonly rules: PagingRules
+  /** The host physical address of the process's top table (mm->pgd). */
+  readonly root: number
+
+  constructor(memory: PhysicalMemory, rules: PagingRules, root: number) {
+    super()
+    this.memory = memory
+    this.rules = rules
+    this.root = root
+  }
+
+  /** Every entry on the way of one address. */
+  walk(address: bigint): PageWalk {
+    return walk(this.memory, this.rules, this.root, address)
+  }
+
+  protected pageAt(address: bigint): Uint8Array {
+    const { end } = this.walk(address)
+    if (end.kind === 'page') {
+      const page = this.memory.tryPage(Math.floor(end.hpa / PAGE_SIZE))
+      if (page instanceof Uint8Array) return page
+      throw new FaultError(this.name, address, page.why, page.detail)
+    }
+    if (end.kind === 'not-in-dump') {
+      throw new FaultError(this.name, address, end.missing.why, end.missing.detail)
+    }
+    const detail = end.kind === 'swap' ? 'swapped out or special' : 'nothing is mapped there'
+    throw new FaultError(this.name, address, 'not-mapped', detail)
+  }
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The Linux of the dumped host: from bare pages to kernel memory, symbols and types that can be asked.
+
+import { hex } from '../bytes/hex.ts'
+import { DumpError, FaultError, FormatError, MissingError } from '../errors.ts'
+import { type PagingRules } from '../paging/x86_64.ts'
+import { KernelSpace, TEXT_MAP } from '../space/kva.ts'
+import { type PhysicalMemory } from '../space/physical.ts'
+import { openKallsyms } from '../symbols/kallsyms.ts'
+import { type Symbols } from '../symbols/table.ts'
+import { readBtf } from '../types/btf.ts'
+import { bytes, layout } from '../types/layout.ts'
+import { type Types } from '../types/type.ts'
+import { parseVmcoreinfo, type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
+import { scanVmcoreinfo } from '../vmcoreinfo/scan.ts'
+import { findDirectMap, findPhysBase, type Found } from './bases.ts'
+import { Modules } from './module.ts'
+
+/**
+ * Every kernel symbol that the library asks for while it opens a dump, looked up in one pass over the names.
+ * Others are found one by one, at the price of a pass each.
+ */
+const startSymbols = [
+  'init_task',
+  'page_offset_base',
+  'vmalloc_base',
+  'vmemmap_base',
+  'sme_me_mask',
+  '__pgtable_l5_enabled',
+  '__start_BTF',
+  '__stop_BTF',
+  'modules',
+  'btf_modules',
+  'l1tf_mitigation',
+  'mwriteprotect_range',
+  'pte_mkwrite',
+  'vm_list',
+  'kvm_vm_fops',
+  'swap_info',
+  'nr_swapfiles',
+  'nr_zswap_trees',
+  'zswap_trees',
+  'swapper_spaces',
+  'empty_zero_page',
+  'zero_page_pfn',
+  'huge_zero_pfn',
+]
+
+/** How the host's memory is laid out, and what each number rests on. */
+export interface Bases {
+  /** `phys_base`: added to `address - 0xffffffff80000000` in the kernel image. */
+  readonly physBase: Found<bigint>
+  /** How far KASLR moved the image, where VMCOREINFO tells (KERNELOFFSET). */
+  readonly kaslrOffset: bigint | undefined
+  /** The start of the direct map, of vmalloc and of the array of struct page. */
+  readonly directMap: Found<bigint>
+  readonly vmalloc: bigint
+  readonly vmemmap: bigint
+}
+
+/** The dumped kernel. Everything but the bases is found when it is first asked for. */
+export class Host {
+  readonly memory: PhysicalMemory
+  readonly vmcoreinfo: Vmcoreinfo
+  /** Where VMCOREINFO was found: `note` or `scan`. */
+  readonly vmcoreinfoFrom: 'note' | 'scan'
+  readonly space: KernelSpace
+  readonly symbols: Symbols
+  readonly rules: PagingRules
+  readonly bases: Bases
+  #types: Types | undefined
+  #modules: Modules | undefined
+
+  constructor(memory: PhysicalMemory) {
+    this.memory = memory
+    const start = findVmcoreinfo(memory)
+    this.vmcoreinfo = start.vmcoreinfo
+    this.vmcoreinfoFrom = start.from
+    const imageSize = this.vmcoreinfo.number('KERNEL_IMAGE_SIZE') ?? 0x40000000n
+    this.space = new KernelSpace(memory, start.physBase.value, imageSize)
+    this.symbols = openKallsyms(this.space, this.vmcoreinfo)
+    this.symbols.find(startSymbols)
+
+    this.rules = this.#readRules()
+    const root = this.vmcoreinfo.symbol('swapper_pg_dir')
+    if (root === undefined) {
+      throw new MissingError('key', 'SYMBOL(swapper_pg_dir)', 'VMCOREINFO')
+    }
+    const rootHpa = Number(root - TEXT_MAP + this.space.physBase)
+    const directMap = findDirectMap(this.space, this.symbols, this.rules, rootHpa)
+    const levels5 = this.rules.levels === 5
+    const vmalloc =
+      this.#variable('vmalloc_base') ?? (levels5 ? 0xffa0000000000000n : 0xffffc90000000000n)
+    const vmemmap =
+      this.vmcoreinfo.symbol('vmemmap') ??
+      this.#variable('vmemmap_base') ??
+      (levels5 ? 0xffd4000000000000n : 0xffffea0000000000n)
+    this.space.useTables({
+      root: rootHpa,
+      rules: this.rules,
+      directMap: directMap.value,
+      directMapEnd: vmalloc,
+    })
+    this.bases = {
+      physBase: start.physBase,
+      kaslrOffset: this.vmcoreinfo.kernelOffset,
+      directMap,
+      vmalloc,
+      vmemmap,
+    }
+  }
+
+  /** The types of the dumped kernel, from the BTF at `__start_BTF`. Throws MissingError when it has none. */
+  get types(): Types {
+    this.#types ??= this.#readTypes()
+    return this.#types
+  }
+
+  /**
+   * The kernel's build as `uname -v` prints it: from the dump's header, else from `init_uts_ns`. Undefined when neither
+   * has it.
+   */
+  get build(): string | undefined {
+    const said = this.memory.source.facts.build
+    if (said !== undefined && said !== '') return said
+    const namespace = this.vmcoreinfo.symbol('init_uts_ns')
+    const names = layout(this.types, 'uts_namespace', { version: bytes('name.version') })
+    if (namespace === undefined) return undefined
+    return new TextDecoder().decode(names.at(this.space, namespace).version).replace(/\0[^]*$/, '')
+  }
+
+  /** The loaded modules. */
+  get modules(): Modules {
+    this.#modules ??= new Modules(this)
+    return this.#modules
+  }
+
+  /** The address of a kernel symbol, or of one of a module's when `module` is given. Throws MissingError. */
+  symbol(name: string, module?: string): bigint {
+    const address = this.findSymbol(name, module)
+    if (address !== undefined) return address
+    const where = module === undefined ? 'the kernel' : `the kernel and module ${module}`
+    throw new MissingError('symbol', name, where, this.symbols.near(name))
+  }
+
+  /** The same, but undefined when there is none. A driver can be a module or built in: both are looked at. */
+  findSymbol(name: string, module?: string): bigint | undefined {
+    const address = this.symbols.address(name)
+    if (address !== undefined || module === undefined) return address
+    return this.modules.symbol(module, name)
+  }
+
+  /** A 64-bit variable of the kernel image, or undefined when there is no such symbol. */
+  #variable(name: string): bigint | undefined {
+    const address = this.symbols.address(name)
+    return address === undefined ? undefined : this.space.u64(address)
+  }
+
+  #readRules(): PagingRules {
+    let fiveLevels = this.vmcoreinfo.number('pgtable_l5_enabled')
+    const variable = this.symbols.address('__pgtable_l5_enabled')
+    if (fiveLevels === undefined && variable !== undefined) {
+      fiveLevels = BigInt(this.space.u32(variable))
+    }
+    const encryption = this.vmcoreinfo.number('sme_mask') ?? this.#variable('sme_me_mask') ?? 0n
+    return {
+      levels: fiveLevels === 1n ? 5 : 4,
+      inverts: this.symbols.address('l1tf_mitigation') !== undefined,
+      encryptionHigh: Number(encryption >> 32n),
+      uffdWp: this.symbols.address('mwriteprotect_range') !== undefined,
+      savedDirty: this.symbols.address('pte_mkwrite') !== undefined,
+    }
+  }
+
+  #readTypes(): Types {
+    const start = this.symbols.address('__start_BTF')
+    const stop = this.symbols.address('__stop_BTF')
+    if (start === undefined || stop === undefined) {
+      throw new MissingError(
+        'symbol',
+        '__start_BTF',
+        `the kernel ${this.vmcoreinfo.release}: it was built without BTF (CONFIG_DEBUG_INFO_BTF), so the dump does not describe its structures`,
+      )
+    }
+    const size = stop - start
+    if (size <= 0n || size > 0x10000000n) {
+      throw new FormatError(`BTF of ${size} bytes at ${hex(start)}`, '__stop_BTF', stop)
+    }
+    return readBtf(this.space.bytes(start, Number(size)), 'vmlinux')
+  }
+}
+
+/** VMCOREINFO of this host and a phys_base that agrees with it. */
+function findVmcoreinfo(memory: PhysicalMemory): {
+  vmcoreinfo: Vmcoreinfo
+  from: 'note' | 'scan'
+  physBase: Found<bigint>
+} {
+  const { source } = memory
+  const failures: string[] = []
+  const candidates = function* (): Generator<['note' | 'scan', string]> {
+    if (source.vmcoreinfo !== undefined) yield ['note', source.vmcoreinfo]
+    // The guests of a host can have notes of their own in its memory: each is tried, the first that verifies is taken.
+    for (const found of scanVmcoreinfo(source)) yield ['scan', found.text]
+  }
+  for (const [from, text] of candidates()) {
+    try {
+      const vmcoreinfo = parseVmcoreinfo(text)
+      return { vmcoreinfo, from, physBase: findPhysBase(memory, vmcoreinfo) }
+    } catch (error) {
+      if (!(error instanceof DumpError)) throw error
+      failures.push(error.message)
+    }
+  }
+  throw new FaultError(
+    'physical',
+    0,
+    'not-mapped',
+    `no VMCOREINFO of the host was found, neither as a note nor in its memory${failures.map((f) => `; ${f}`).join('')}`,
+  )
+}

@@ -20,8 +20,9 @@ export type ReadValue = (space: Space, at: bigint) => unknown
 /** Makes the view of a struct at an address. `name` is that of a typedef, for structs that have none of their own. */
 export type MakeView = (type: StructType, name: string, space: Space, at: bigint) => unknown
 
-/** A text without an end in an open array is cut here. */
-const MAX_TEXT = 4096
+/** A text in an open array is cut here, and one in an array that claims to be longer than any is. */
+const MAX_OPEN_TEXT = 4096
+const MAX_TEXT = 1 << 20
 
 /** How a member is read: from the address of the struct that it is in. */
 export function memberReader(types: Types, member: Member, view: MakeView): ReadValue {
@@ -98,7 +99,8 @@ function floatReader(size: number): ReadValue {
 function arrayReader(types: Types, array: ArrayType, view: MakeView): ReadValue {
   const element = resolve(array.element)
   if (isChar(element)) {
-    return (space, at) => space.text(at, array.length === 0 ? MAX_TEXT : array.length)
+    const limit = array.length === 0 ? MAX_OPEN_TEXT : Math.min(array.length, MAX_TEXT)
+    return (space, at) => space.text(at, limit)
   }
   const step = sizeOfType(element)
   if (step === undefined) return () => undefined

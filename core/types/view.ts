@@ -34,6 +34,7 @@ export type StructOf<N extends string> = N extends keyof DumpStructs ? DumpStruc
 
 /** So many members are printed. */
 const SHOWN = 40
+const MAX_BYTES = 64 << 20
 /** Structs of up to so many members are printed within their outer struct: list_head, atomic_t, rb_node. */
 const SMALL = 3
 
@@ -90,11 +91,14 @@ export abstract class StructView {
     return this.#space.u64(this.$addr + BigInt(member.offset))
   }
 
-  /** A copy of the bytes of the struct, or of a member. */
+  /** A copy of the bytes of the struct, or of a member. Throws UsageError above 64 MiB, which no struct of a kernel has. */
   $bytes(path?: string): Uint8Array {
-    if (path === undefined) return this.#space.bytes(this.$addr, this.$size)
-    const member = this.#member(path)
-    return this.#space.bytes(this.$addr + BigInt(member.offset), member.size)
+    const { offset, size } =
+      path === undefined ? { offset: 0, size: this.$size } : this.#member(path)
+    if (size > MAX_BYTES) {
+      throw new UsageError(`${this.$type} claims ${size} bytes, which are not copied at once`)
+    }
+    return this.#space.bytes(this.$addr + BigInt(offset), size)
   }
 
   /** The same address as another struct. Throws MissingError when the kernel has none of this name. */

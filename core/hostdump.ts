@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The dump of a KVM host as a cell or a program sees it: the door to tasks, virtual machines and raw structures.
+
+import { hex, parseAddress } from './bytes/hex.ts'
+import { type DumpFacts } from './dump/format.ts'
+import { openPages } from './dump/open.ts'
+import { RecordingPages } from './dump/recording.ts'
+import { type SliceOptions, writeSlice } from './dump/slice.ts'
+import { type SliceResult } from './dump/slicefile.ts'
+import { MissingError, TaskError, UsageError } from './errors.ts'
+import { type Vm, Vms } from './kvm/vm.ts'
+import { type Bases, Host } from './linux/host.ts'
+import { Linux } from './linux/linux.ts'
+import { type SwapDevice } from './linux/swap.ts'
+import { type Task, Tasks } from './linux/task.ts'
+import { PhysicalMemory } from './space/physical.ts'
+import { declareStructs } from './types/declare.ts'
+import { structView, type StructOf } from './types/view.ts'
+
+/** Options of `openDump`. */
+export interface OpenOptions {
+  /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
+  readonly record?: boolean
+}
+
+/**
+ * The dump of a KVM host. Opening reads only the file's header; kernel symbols, types, tasks and virtual machines are
+ * found when they are first asked for.
+ */
+export class HostDump {
+  /** The file's name as it was given. */
+  readonly path: string
+  /** The physical memory of the host, as far as the dump holds it. */
+  readonly memory: PhysicalMemory
+  readonly #recording: RecordingPages | undefined
+  #linux: Linux | undefined
+  #tasks: Tasks<Vm> | undefined
+  #vms: Vms | undefined
+  #allVms: readonly Vm[] | undefined
+
+  /** @internal Use `openDump`. */
+  constructor(path: string, options: OpenOptions = {}) {
+    this.path = path
+    const source = openPages(path)
+    this.#recording = options.record === true ? new RecordingPages(source) : undefined
+    this.memory = new PhysicalMemory(this.#recording ?? source)
+  }
+
+  /** What the file says of itself: format, dump level, when it was taken, and what is odd about it. */
+  get facts(): DumpFacts {
+    return this.memory.source.facts
+  }
+
+  /** The dumped kernel. Throws DumpError when the dump does not hold enough of it. */
+  get host(): Host {
+    return this.#parts.host
+  }
+
+  /** The kernel's release, such as `6.12.107+deb13-amd64`. */
+  get release(): string {
+    return this.host.vmcoreinfo.release
+  }
+
+  /** The kernel's build, such as `#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)`, or null. */
+  get build(): string | null {
+    return this.host.build ?? null
+  }
+
+  /** Where the kernel lies in memory, and how that was found. */
+  get bases(): Bases {
+    return this.host.bases
+  }
+
+  /** All processes, pid 0 first, then in the kernel's order. Threads: `task.threads`. */
+  tasks(): Task<Vm>[] {
+    return [...this.#taskFinder.processes()]
+  }
+
+  /**
+   * The task of a pid, or at the address of a `task_struct` (a bigint, or hex text). Threads are found too.
+   * Throws TaskError, `invalid task or pid value: …`, when there is none.
+   */
+  task(selector: number | bigint | string): Task<Vm> {
+    return this.#taskFinder.find(selector)
+  }
+
+  /** All virtual machines of the host, from KVM's own list, in its order. */
+  get vms(): readonly Vm[] {
+    this.#allVms ??= Object.freeze(this.#vmFinder.all())
+    return this.#allVms
+  }
+
+  /**
+   * One virtual machine: by name or UUID (where the dump holds QEMU's command line), by the pid of its VMM, or by the
+   * address of its `struct kvm`. Throws TaskError that lists what there is.
+   */
+  vm(selector: string | number | bigint): Vm {
+    const address = parseAddress(selector)
+    const found = this.vms.filter(
+      (vm) =>
+        vm.name === selector ||
+        vm.uuid === selector ||
+        String(vm.task?.pid) === String(selector) ||
+        vm.address === address,
+    )
+    const [vm, another] = found
+    if (vm !== undefined && another === undefined) return vm
+    const all = this.vms.map(describeVm).join('; ') || 'none'
+    const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
+    const problem = vm === undefined ? 'no virtual machine' : 'several virtual machines'
+    throw new TaskError(
+      vm === undefined ? 'no-vm' : 'several-vms',
+      `${problem} for '${given}'; this host has: ${all}`,
+    )
+  }
+
+  /** The swap devices and files of the host. */
+  get swaps(): readonly SwapDevice[] {
+    return this.#parts.swap.devices
+  }
+
+  /** The address of a kernel symbol, or of one of a module. Throws MissingError with near names. */
+  symbol(name: string): bigint {
+    const { symbols, modules } = this.host
+    const found = symbols.address(name)
+    if (found !== undefined) return found
+    for (const module of modules.list()) {
+      const address = modules.symbol(module.name, name)
+      if (address !== undefined) return address
+    }
+    throw new MissingError('symbol', name, 'the kernel and its modules', symbols.near(name))
+  }
+
+  /** A raw structure of the dumped kernel: `dump.struct('kvm', address).mm.pgd`. The address may be hex text. */
+  struct<N extends string>(name: N, address: bigint | number | string): StructOf<N> {
+    const at = addressOf(address, 'dump.struct(name, address)')
+    return structView(this.host.types, this.host.space, name, at)
+  }
+
+  /** A copy of `length` bytes at a kernel virtual address. Throws FaultError when they are not in the dump. */
+  read(address: bigint | number | string, length: number): Uint8Array {
+    checkLength(length)
+    return this.host.space.bytes(addressOf(address, 'dump.read(address, length)'), length)
+  }
+
+  /** A copy of `length` bytes at a host physical address. Throws FaultError when they are not in the dump. */
+  readPhysical(hpa: bigint | number | string, length: number): Uint8Array {
+    checkLength(length)
+    const at = Number(addressOf(hpa, 'dump.readPhysical(hpa, length)'))
+    return this.memory.bytes(at, length)
+  }
+
+  /**
+   * Writes the pages that were read so far to a dump of their own, a standard kdump-compressed file that gives the
+   * same answers to the same questions. The dump must have been opened with `{record: true}`.
+   * The file appears whole or not at all; one that is there is replaced only with `{overwrite: true}`.
+   */
+  slice(path: string, options: SliceOptions = {}): SliceResult {
+    if (this.#recording === undefined) {
+      throw new UsageError(
+        'dump.slice(path) needs to know which pages were read: open the dump with {record: true}',
+      )
+    }
+    return writeSlice(this.#recording, this.#recording.pfns, path, options)
+  }
+
+  /**
+   * TypeScript declarations of the dump's own structures, as the text of a `.d.ts` for programs that import this
+   * library from where it lies now. A notebook adds it to its cells, so that `dump.task(1).mm.` completes.
+   */
+  declarations(): string {
+    // Compiled, or straight from the sources.
+    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+    const view = new URL(`./types/view${extension}`, import.meta.url)
+    return declareStructs(this.host.types, { module: decodeURIComponent(view.pathname) })
+  }
+
+  /** Closes the file. Afterwards only what was already read can be asked. */
+  close(): void {
+    this.memory.source.close()
+  }
+
+  get #parts(): Linux {
+    return (this.#linux ??= new Linux(new Host(this.memory)))
+  }
+
+  get #taskFinder(): Tasks<Vm> {
+    return (this.#tasks ??= new Tasks<Vm>(this.#parts, (task) => this.#vmFinder.ofTask(task)))
+  }
+
+  get #vmFinder(): Vms {
+    return (this.#vms ??= new Vms(this.#taskFinder))
+  }
+}
+
+/**
+ * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF.
+ * Throws DumpError when the file cannot be opened, and FormatError, naming every format that was looked for, when it
+ * is none of them.
+ */
+export function openDump(path: string, options: OpenOptions = {}): HostDump {
+  if (typeof path !== 'string') {
+    throw new UsageError("openDump(path) takes the path of a dump: openDump('vmcore')")
+  }
+  return new HostDump(path, options)
+}
+
+function describeVm(vm: Vm): string {
+  return `${vm.name ?? 'unnamed'} (pid ${vm.task?.pid ?? 'gone'}, kvm ${hex(vm.address)})`
+}
+
+function addressOf(value: bigint | number | string, call: string): bigint {
+  const address = parseAddress(value)
+  if (address !== undefined) return address
+  throw new UsageError(
+    `${call}: '${String(value)}' is no address; wanted a bigint, or hex text such as '0xffff888000000000'`,
+  )
+}
+
+function checkLength(length: number): void {
+  if (Number.isSafeInteger(length) && length >= 0 && length <= 0x40000000) return
+  throw new UsageError(`a length of ${length} bytes cannot be read at once: wanted 0 to 1 GiB`)
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The public names, in the order of the manual. Nothing outside core enters by another door.
+
+// Opening a dump, and the main job.
+export { openDump } from './sample.ts'
+export { HostDump, type OpenOptions } from './hostdump.ts'
+export { pagewalk, qemuVtop } from './qemuvtop.ts'
+
+// What they give.
+export { Translation } from './translate/translate.ts'
+export { type Subject, type TranslationState } from './translate/translation.ts'
+export { type TranslationJson } from './translate/json.ts'
+export { type PageWalk, type WalkEnd, type WalkStep } from './paging/walk.ts'
+export { type EntryKind, type Level } from './paging/x86_64.ts'
+
+// Virtual machines, tasks and the host.
+export { Vm } from './kvm/vm.ts'
+export { type Memslot } from './kvm/memslot.ts'
+export { Task } from './linux/task.ts'
+export { type OpenFile } from './linux/file.ts'
+export { type Vma } from './linux/vma.ts'
+export { type Page } from './linux/page.ts'
+export { type PageUse } from './linux/pageuse.ts'
+export { type SwapDevice, type SwapPlace } from './linux/swap.ts'
+export { type Bases, type Host } from './linux/host.ts'
+export { type DumpFacts } from './dump/format.ts'
+export { coverage, type Share, type SlotShares } from './translate/coverage.ts'
+
+// Raw structures.
+export { type DumpStructs, type StructOf } from './types/view.ts'
+
+// How results look, as data.
+export { viewOf } from './view/index.ts'
+export { show, type Shown } from './view/show.ts'
+export {
+  type AnswerBlock,
+  type Bar,
+  type BitsBlock,
+  type Block,
+  type Cell,
+  type FieldsBlock,
+  type Part,
+  type TableBlock,
+  type TreeNode,
+  type View,
+  type ViewOptions,
+} from './view/block.ts'
+export { type Chart, type SlotMap } from './view/chart.ts'
+export { type Tone } from './view/tone.ts'
+export { printable } from './bytes/printable.ts'
+
+// Everything that is thrown on purpose.
+export {
+  CorruptError,
+  DumpError,
+  FaultError,
+  type FaultReason,
+  FormatError,
+  MissingError,
+  TaskError,
+  UnsupportedError,
+  UsageError,
+} from './errors.ts'
+
+// Addresses and sizes as text.
+export { formatSize, hex, parseAddress } from './bytes/hex.ts'

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The parts of the dumped kernel that can be asked, each made when it is first needed.
+
+import { Files } from './file.ts'
+import { type Host } from './host.ts'
+import { Pages } from './page.ts'
+import { Swap } from './swap.ts'
+import { Vmas } from './vma.ts'
+
+/** Files, VMAs, pages and swap of one host, over one `Host`. */
+export class Linux {
+  readonly host: Host
+  #files: Files | undefined
+  #vmas: Vmas | undefined
+  #pages: Pages | undefined
+  #swap: Swap | undefined
+
+  constructor(host: Host) {
+    this.host = host
+  }
+
+  /** Open files and paths. */
+  get files(): Files {
+    return (this.#files ??= new Files(this.host))
+  }
+
+  /** Virtual memory areas. */
+  get vmas(): Vmas {
+    return (this.#vmas ??= new Vmas(this.host, this.files))
+  }
+
+  /** The array of struct page. */
+  get pages(): Pages {
+    return (this.#pages ??= new Pages(this.host, this.files.paths))
+  }
+
+  /** Swap devices and entries. */
+  get swap(): Swap {
+    return (this.#swap ??= new Swap(this.host, this.files, this.pages))
+  }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `struct page`: what the kernel knows of one frame of physical memory.
+
+import { PAGE_SIZE } from '../dump/format.ts'
+import { FaultError } from '../errors.ts'
+import { int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
+import { type Types } from '../types/type.ts'
+import { Folios } from './folio.ts'
+import { type Host } from './host.ts'
+import { PageUses, type PageUse } from './pageuse.ts'
+import { type Paths } from './path.ts'
+
+/** One frame as its `struct page` (and the head of its folio) describes it. */
+export interface Page {
+  /** The address of the `struct page`. */
+  readonly address: bigint
+  readonly pfn: number
+  /** pfn * 4096. */
+  readonly hpa: number
+  /** `page->flags`, with section, node and zone in its upper bits. */
+  readonly flagBits: bigint
+  /** The flag bits by name from this kernel's own `enum pageflags`: `uptodate`, `lru`, `head`. */
+  readonly flags: readonly string[]
+  /** `page->mapping` of the folio's head, with its low bits. */
+  readonly mapping: bigint
+  /** `page->index` of the folio's head: offset in the file or the VMA, in pages. */
+  readonly index: bigint
+  /** `_refcount` of the head. */
+  readonly refcount: number
+  /** How often this page is mapped, as /proc/kpagecount counts; null for frames that are not mapped as user memory. */
+  readonly mapcount: number | null
+  /** What it is used for. */
+  readonly use: PageUse
+  /** The frame of the folio's head, and its order (0 for a single page). */
+  readonly head: number
+  readonly order: number
+  /** True when it is part of a transparent huge page or another large folio that is not hugetlb. */
+  readonly isLarge: boolean
+  /** The NUMA node. */
+  readonly node: number
+  /** The zone's number. */
+  readonly zone: number
+  /** True when a memory error took the frame out of use. */
+  readonly isPoisoned: boolean
+}
+
+/** The array of `struct page` of one host. */
+export class Pages {
+  readonly #host: Host
+  readonly #uses: PageUses
+  readonly #folios: Folios
+  readonly #page
+  readonly #flagNames: ReadonlyMap<string, number>
+  readonly #nodeShift: number
+  readonly #zoneShift: number
+  readonly #zoneBits: number
+
+  constructor(host: Host, paths: Paths) {
+    this.#host = host
+    this.#uses = new PageUses(host, paths)
+    this.#folios = new Folios(host)
+    this.#page = layout(host.types, 'page', {
+      // Wrapped in memdesc_flags_t { f } since 6.18.
+      flags: u64('flags.f', 'flags'),
+      mapping: pointer('mapping'),
+      // Renamed in 6.16.
+      index: u64('__folio_index', 'index'),
+      refcount: int('_refcount'),
+      mapcount: int('_mapcount'),
+      pageType: optional(uint('page_type')),
+    })
+    this.#flagNames = host.types.enumerators('pageflags') ?? new Map<string, number>()
+    // The upper bits are, from the top: node, zone (include/linux/page-flags-layout.h; sections need none with vmemmap).
+    const nodeBits = Math.ceil(Math.log2(host.vmcoreinfo.length('node_data') ?? 1))
+    this.#zoneBits = zoneBits(host.types)
+    this.#nodeShift = 64 - nodeBits
+    this.#zoneShift = this.#nodeShift - this.#zoneBits
+  }
+
+  /** The frame if the host can have it, else undefined. */
+  ifFrame(pfn: number): number | undefined {
+    return pfn < this.#host.memory.source.endPfn ? pfn : undefined
+  }
+
+  /** The frame that the `struct page` at an address describes, or undefined when no page lies there. */
+  frameAt(page: bigint): number | undefined {
+    const offset = page - this.#host.bases.vmemmap
+    if (offset < 0n || offset % BigInt(this.#page.size) !== 0n) return undefined
+    return this.ifFrame(Number(offset / BigInt(this.#page.size)))
+  }
+
+  /** The order of the folio whose head page is at an address: it has 2^order pages. */
+  order(head: bigint): number {
+    return this.#folios.order(head)
+  }
+
+  /** The `struct page` of a frame, or undefined when the kernel has none or the dump lacks it. */
+  find(pfn: number): Page | undefined {
+    try {
+      return this.#read(pfn)
+    } catch (error) {
+      if (error instanceof FaultError) return undefined
+      throw error
+    }
+  }
+
+  #read(pfn: number): Page {
+    const { space, bases } = this.#host
+    const address = bases.vmemmap + BigInt(pfn * this.#page.size)
+    const record = this.#page.at(space, address)
+    const headAddress = this.#folios.head(address)
+    const head = headAddress === address ? record : this.#page.at(space, headAddress)
+    const order = this.#folios.order(headAddress)
+    const flagBits = record.flags
+    const flags = this.#names(flagBits)
+    const use = this.#uses.of(pfn, head, this.#names(head.flags), () =>
+      this.#folios.isHugetlb(headAddress),
+    )
+    const isUser = ['anon', 'file', 'shmem', 'ksm', 'hugetlb'].includes(use)
+    return {
+      address,
+      pfn,
+      hpa: pfn * PAGE_SIZE,
+      flagBits,
+      flags,
+      mapping: head.mapping,
+      index: head.index,
+      refcount: head.refcount,
+      mapcount: isUser ? this.#folios.mapcount(headAddress, order, record.mapcount, use) : null,
+      use,
+      head: this.frameAt(headAddress) ?? pfn,
+      order,
+      isLarge: order > 0 && isUser && use !== 'hugetlb',
+      node: Number(flagBits >> BigInt(this.#nodeShift)),
+      zone: Number((flagBits >> BigInt(this.#zoneShift)) & BigInt(2 ** this.#zoneBits - 1)),
+      isPoisoned: flags.includes('hwpoison'),
+    }
+  }
+
+  /** The names of the flag bits below the zone; of names that share a bit, the first of the enum. */
+  #names(bits: bigint): string[] {
+    const seen = new Set<number>()
+    const names: string[] = []
+    for (const [name, bit] of this.#flagNames) {
+      if (!name.startsWith('PG_') || seen.has(bit) || bit >= this.#zoneShift) continue
+      seen.add(bit)
+      if ((bits >> BigInt(bit)) & 1n) names.push(name.slice(3))
+    }
+    return names
+  }
+}
+
+/** ZONES_SHIFT of include/linux/page-flags-layout.h. */
+function zoneBits(types: Types): number {
+  const zones = types.enumerators('zone_type')?.get('__MAX_NR_ZONES') ?? 4
+  return zones <= 2 ? 1 : zones <= 4 ? 2 : 3
+}

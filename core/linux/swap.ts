@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Swap devices of the dumped host, and whether a page that was swapped out is still in memory.
+
+import { PAGE_SIZE } from '../dump/format.ts'
+import { CorruptError } from '../errors.ts'
+import { int, layout, optional, pointer, uint } from '../types/layout.ts'
+import { type Files } from './file.ts'
+import { type Host } from './host.ts'
+import { type Pages } from './page.ts'
+import { swapCache, type SwapCache } from './swapcache.ts'
+import { swapFormat, type SwapFormat } from './swapentry.ts'
+
+/** One swap device or file (`struct swap_info_struct`). */
+export interface SwapDevice {
+  /** Its index in swap_info[], the type in swap entries. */
+  readonly type: number
+  /** The path as in /proc/swaps. */
+  readonly path: string
+  /** As in /proc/swaps. */
+  readonly kind: 'partition' | 'file'
+  /** Usable pages, and pages in use. */
+  readonly pages: number
+  readonly usedPages: number
+  readonly priority: number
+}
+
+/** Where a swapped page is. */
+export interface SwapPlace {
+  readonly type: number
+  /** In pages from the start of the device. */
+  readonly offset: number
+  /** The device's path, or null when swap_info has none of this type. */
+  readonly path: string | null
+  /** The host physical address of the copy in the swap cache, when it is still there. */
+  readonly cachedAt: number | null
+}
+
+const S_IFMT = 0xf000
+const S_IFBLK = 0x6000
+const SWP_USED = 0x1
+
+/** The swap of one host. */
+export class Swap {
+  /** How this kernel writes swap entries. */
+  readonly format: SwapFormat
+  readonly #host: Host
+  readonly #files: Files
+  readonly #pages: Pages
+  readonly #info
+  readonly #inode
+  #cache: SwapCache | undefined
+  #devices: readonly SwapDevice[] | undefined
+
+  constructor(host: Host, files: Files, pages: Pages) {
+    this.#host = host
+    this.#files = files
+    this.#pages = pages
+    this.format = swapFormat(host)
+    this.#info = layout(host.types, 'swap_info_struct', {
+      flags: uint('flags'),
+      priority: int('prio'),
+      type: int('type'),
+      pages: uint('pages'),
+      // An atomic_long_t since 6.12, then with a flag in bit 30 (SWAP_USAGE_OFFLIST_BIT of mm/swapfile.c).
+      usedPages: uint('inuse_pages.counter', 'inuse_pages'),
+      file: pointer('swap_file'),
+      max: uint('max'),
+      swapMap: optional(pointer('swap_map')),
+    })
+    this.#inode = layout(host.types, 'file', { inode: pointer('f_inode') })
+  }
+
+  /** The devices and files that are switched on, by type. */
+  get devices(): readonly SwapDevice[] {
+    this.#devices ??= this.#readDevices()
+    return this.#devices
+  }
+
+  /** Where the page of a swap entry is. */
+  place(type: number, offset: number): SwapPlace {
+    const device = this.devices.find((candidate) => candidate.type === type)
+    let cachedAt: number | null = null
+    if (device !== undefined) {
+      this.#cache ??= swapCache(this.#host, this.#pages)
+      const pfn = this.#cache.find(this.#address(type), type, offset)
+      cachedAt = pfn === undefined ? null : pfn * PAGE_SIZE
+    }
+    return { type, offset, path: device?.path ?? null, cachedAt }
+  }
+
+  #address(type: number): bigint {
+    return this.#host.space.u64(this.#host.symbol('swap_info') + BigInt(type * 8))
+  }
+
+  #readDevices(): SwapDevice[] {
+    const { space } = this.#host
+    const count = space.u32(this.#host.symbol('nr_swapfiles'))
+    if (count > this.format.maxSwapFiles) {
+      throw new CorruptError('nr_swapfiles', this.#host.symbol('nr_swapfiles'), `is ${count}`)
+    }
+    const devices: SwapDevice[] = []
+    for (let type = 0; type < count; type++) {
+      const info = this.#info.at(space, this.#address(type))
+      if ((info.flags & SWP_USED) === 0 || info.file === 0n) continue
+      const { inode } = this.#inode.at(space, info.file)
+      devices.push({
+        type,
+        path: this.#files.path(info.file),
+        kind: (space.u16(inode) & S_IFMT) === S_IFBLK ? 'partition' : 'file',
+        pages: info.pages,
+        usedPages: info.usedPages % 2 ** 30,
+        priority: info.priority,
+      })
+    }
+    return devices
+  }
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Tasks: the processes and threads of the dumped host.
+
+import { hex, parseAddress } from '../bytes/hex.ts'
+import { CorruptError, FaultError, TaskError } from '../errors.ts'
+import { UserSpace } from '../space/uva.ts'
+import { address, bytes, int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
+import { structView, type StructOf } from '../types/view.ts'
+import { type OpenFile } from './file.ts'
+import { type Host } from './host.ts'
+import { type Linux } from './linux.ts'
+import { listNodes } from './list.ts'
+import { type Vma } from './vma.ts'
+
+/** No command line is longer: MAX_ARG_STRLEN of include/uapi/linux/binfmts.h. */
+const COMMAND_LINE_LIMIT = 131072
+
+/** The tasks of one host. `V` is what the layer above finds in a task's files: its virtual machines. */
+export class Tasks<V> {
+  readonly linux: Linux
+  readonly host: Host
+  /** The virtual machines of a task. */
+  readonly vmsOf: (task: Task<V>) => readonly V[]
+  readonly #task
+  readonly #signal
+  readonly #mm
+
+  constructor(linux: Linux, vmsOf: (task: Task<V>) => readonly V[]) {
+    const { host } = linux
+    this.linux = linux
+    this.host = host
+    this.vmsOf = vmsOf
+    this.#task = layout(host.types, 'task_struct', {
+      tasks: address('tasks'),
+      // Threads hang on signal_struct.thread_head since 3.14; thread_group, the older list, went with 6.7.
+      threadNode: address('thread_node', 'thread_group'),
+      pid: int('pid'),
+      tgid: int('tgid'),
+      comm: bytes('comm'),
+      // Renamed and made unsigned in 5.14.
+      state: uint('__state', 'state'),
+      exitState: int('exit_state'),
+      parent: pointer('real_parent'),
+      leader: pointer('group_leader'),
+      mm: pointer('mm'),
+      files: pointer('files'),
+      signal: pointer('signal'),
+    })
+    this.#signal = layout(host.types, 'signal_struct', { threads: address('thread_head') })
+    this.#mm = layout(host.types, 'mm_struct', {
+      pgd: pointer('pgd'),
+      argStart: u64('arg_start'),
+      argEnd: u64('arg_end'),
+      owner: optional(pointer('owner')),
+    })
+  }
+
+  /** The processes in the kernel's order: init_task (pid 0) first, then the list of thread group leaders. */
+  *processes(): Generator<Task<V>> {
+    const init = this.host.symbol('init_task')
+    yield this.at(init)
+    const offset = BigInt(this.#task.offset('tasks'))
+    for (const node of listNodes(this.host.space, init + offset, 'task_struct.tasks')) {
+      yield this.at(node - offset)
+    }
+  }
+
+  /** The threads of a process, its leader among them. */
+  *threads(process: Task<V>): Generator<Task<V>> {
+    const record = this.#task.at(this.host.space, process.address)
+    const head = this.#signal.at(this.host.space, record.signal).threads
+    const offset = BigInt(this.#task.offset('threadNode'))
+    for (const node of listNodes(this.host.space, head, 'signal_struct.thread_head')) {
+      yield this.at(node - offset)
+    }
+  }
+
+  /** The task at the address of a `task_struct`, unchecked. */
+  at(taskAddress: bigint): Task<V> {
+    return new Task(this, this.#task.at(this.host.space, taskAddress))
+  }
+
+  /**
+   * The task of a pid (a process or a thread), or at the address of a `task_struct`. Throws TaskError when there is
+   * none. Text of digits is a pid, other text and what is too large for a pid an address, as crash reads it.
+   */
+  find(selector: number | bigint | string): Task<V> {
+    const found = this.#byPidOrAddress(selector)
+    if (found !== undefined) return found
+    const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
+    throw new TaskError('no-such-task', `invalid task or pid value: ${given}`)
+  }
+
+  #byPidOrAddress(selector: number | bigint | string): Task<V> | undefined {
+    const isPid = typeof selector === 'string' ? /^\d{1,7}$/.test(selector) : selector < 1 << 22
+    if (isPid) return this.#byPid(Number(selector))
+    const taskAddress = parseAddress(selector)
+    if (taskAddress === undefined) return undefined
+    for (const process of this.processes()) {
+      if (process.address === taskAddress) return process
+    }
+    for (const thread of this.#allThreads()) if (thread.address === taskAddress) return thread
+    return undefined
+  }
+
+  #byPid(pid: number): Task<V> | undefined {
+    for (const process of this.processes()) if (process.pid === pid) return process
+    for (const thread of this.#allThreads()) if (thread.pid === pid) return thread
+    return undefined
+  }
+
+  *#allThreads(): Generator<Task<V>> {
+    for (const process of this.processes()) if (process.pid !== 0) yield* this.threads(process)
+  }
+
+  /** What `mm->owner` says, or the process whose mm it is; undefined when no task has this address space. */
+  ofMm(mm: bigint): Task<V> | undefined {
+    const owner = this.#mm.at(this.host.space, mm).owner ?? 0n
+    if (owner !== 0n) {
+      const task = this.at(owner)
+      if (task.mmAddress === mm) return task.pid === task.tgid ? task : this.find(task.tgid)
+    }
+    for (const process of this.processes()) if (process.mmAddress === mm) return process
+    return undefined
+  }
+
+  /** The user address space of an mm, by its top page table. */
+  userSpace(mm: bigint): UserSpace {
+    const pgd = this.#mm.at(this.host.space, mm).pgd
+    return new UserSpace(this.host.memory, this.host.rules, this.host.space.physical(pgd))
+  }
+
+  /** The bytes between arg_start and arg_end of an mm, at the NULs. Throws FaultError when the dump lacks them. */
+  commandLine(mm: bigint): string[] {
+    const { argStart, argEnd } = this.#mm.at(this.host.space, mm)
+    const length = argEnd - argStart
+    if (length < 0n || length > BigInt(COMMAND_LINE_LIMIT)) {
+      throw new CorruptError('mm_struct.arg_end', mm, `${length} bytes behind arg_start`)
+    }
+    const text = new TextDecoder().decode(this.userSpace(mm).bytes(argStart, Number(length)))
+    return text.replace(/\0+$/, '').split('\0')
+  }
+}
+
+interface TaskRecord {
+  readonly address: bigint
+  readonly pid: number
+  readonly tgid: number
+  readonly comm: Uint8Array
+  readonly state: number
+  readonly exitState: number
+  readonly parent: bigint
+  readonly leader: bigint
+  readonly mm: bigint
+  readonly files: bigint
+}
+
+/** A process or thread of the dumped host (`struct task_struct`). */
+export class Task<V> {
+  /** The address of the `task_struct`. */
+  readonly address: bigint
+  /** The thread's number in the host's first pid namespace. */
+  readonly pid: number
+  /** The number of its process. */
+  readonly tgid: number
+  /** The name, at most 15 letters. */
+  readonly comm: string
+  /** The address of its `mm_struct`, 0n for kernel threads. */
+  readonly mmAddress: bigint
+  /** The address of its `files_struct`, 0n after it has exited. */
+  readonly filesAddress: bigint
+  readonly #tasks: Tasks<V>
+  readonly #record: TaskRecord
+
+  /** @internal */
+  constructor(tasks: Tasks<V>, record: TaskRecord) {
+    this.#tasks = tasks
+    this.#record = record
+    this.address = record.address
+    this.pid = record.pid
+    this.tgid = record.tgid
+    this.comm = textOf(record.comm)
+    this.mmAddress = record.mm
+    this.filesAddress = record.files
+  }
+
+  /** What the task was doing when the host stopped, in the words of /proc/PID/status. */
+  get state(): string {
+    return stateName(this.#record.state, this.#record.exitState)
+  }
+
+  /** The parent, or null for pid 0. */
+  get parent(): Task<V> | null {
+    const parent = this.#record.parent
+    return parent === 0n || parent === this.address ? null : this.#tasks.at(parent)
+  }
+
+  /** The threads of its process, the leader first. */
+  get threads(): Task<V>[] {
+    const leader = this.pid === this.tgid ? this : this.#tasks.at(this.#record.leader)
+    return leader.pid === 0 ? [leader] : [...this.#tasks.threads(leader)]
+  }
+
+  /** True for threads of the kernel, which have no memory of their own. */
+  get isKernelThread(): boolean {
+    return this.mmAddress === 0n
+  }
+
+  /** The command line, or null for kernel threads and when the dump does not hold it (it is user memory). */
+  get commandLine(): readonly string[] | null {
+    if (this.mmAddress === 0n) return null
+    try {
+      return this.#tasks.commandLine(this.mmAddress)
+    } catch (error) {
+      if (error instanceof FaultError) return null
+      throw error
+    }
+  }
+
+  /** The open files by descriptor. */
+  get files(): OpenFile[] {
+    return this.filesAddress === 0n ? [] : [...this.#tasks.linux.files.of(this.filesAddress)]
+  }
+
+  /**
+   * The virtual machines that it owns, in the order of their file descriptors; empty when it is no VMM. Threads have
+   * those of their process.
+   */
+  get vms(): readonly V[] {
+    return this.#tasks.vmsOf(this)
+  }
+
+  /** Its memory by virtual address. Throws TaskError for kernel threads, which have none. */
+  get userSpace(): UserSpace {
+    if (this.mmAddress !== 0n) return this.#tasks.userSpace(this.mmAddress)
+    throw new TaskError('no-memory', `task ${this.pid} (${this.comm}) has no memory of its own`)
+  }
+
+  /** What it has mapped where, in the order of the addresses; empty for kernel threads. */
+  get vmas(): Vma[] {
+    return this.mmAddress === 0n ? [] : [...this.#tasks.linux.vmas.all(this.mmAddress)]
+  }
+
+  /** The raw `struct mm_struct`, or null for kernel threads. */
+  get mm(): StructOf<'mm_struct'> | null {
+    const { host } = this.#tasks
+    if (this.mmAddress === 0n) return null
+    return structView(host.types, host.space, 'mm_struct', this.mmAddress)
+  }
+
+  /** The raw `struct task_struct`. */
+  get struct(): StructOf<'task_struct'> {
+    const { host } = this.#tasks
+    return structView(host.types, host.space, 'task_struct', this.address)
+  }
+
+  /** pid, name and address, for JSON. */
+  toJSON(): { pid: number; tgid: number; comm: string; task: string } {
+    return { pid: this.pid, tgid: this.tgid, comm: this.comm, task: hex(this.address) }
+  }
+}
+
+/** A fixed-size text of the kernel: up to its NUL, or all of it. */
+function textOf(field: Uint8Array): string {
+  const end = field.indexOf(0)
+  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end))
+}
+
+// task_state_array of fs/proc/array.c, by the bits of include/linux/sched.h as they are since 4.14.
+const states: readonly (readonly [number, string])[] = [
+  [0x0001, 'sleeping'],
+  [0x0002, 'disk sleep'],
+  [0x0004, 'stopped'],
+  [0x0008, 'tracing stop'],
+  [0x0040, 'parked'],
+  [0x0080, 'dead'],
+]
+/** TASK_IDLE is TASK_UNINTERRUPTIBLE with TASK_NOLOAD. */
+const IDLE = 0x0402
+
+function stateName(state: number, exitState: number): string {
+  if (exitState !== 0) return 'exited'
+  if ((state & IDLE) === IDLE) return 'idle'
+  return states.find(([bit]) => (state & bit) !== 0)?.[1] ?? 'running'
+}

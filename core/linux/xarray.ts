@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// XArrays (`struct xarray`, since 4.20): one entry by index.
+
+import { CorruptError } from '../errors.ts'
+import { type Space } from '../space/space.ts'
+import { address, layout, pointer, uint } from '../types/layout.ts'
+import { type Types } from '../types/type.ts'
+
+/** 64 slots of 6 bits each: eleven levels hold every 64-bit index. */
+const DEPTH_LIMIT = 11
+const SLOTS = 64
+
+/** Looks into the XArrays of one kernel. */
+export class XArrays {
+  readonly #space: Space
+  readonly #array
+  readonly #node
+
+  constructor(space: Space, types: Types) {
+    this.#space = space
+    this.#array = layout(types, 'xarray', { head: pointer('xa_head') })
+    this.#node = layout(types, 'xa_node', { shift: uint('shift'), slots: address('slots') })
+  }
+
+  /**
+   * The entry at `index`, or 0n when there is none: a pointer, or a value (bit 0 set, see `lib/xarray.c`). Internal
+   * entries (retry, zero) count as none; a sibling leads to the entry that it belongs to.
+   */
+  load(array: bigint, index: number): bigint {
+    let entry = this.#array.at(this.#space, array).head
+    let shift = 64
+    for (let depth = 0; isNode(entry); depth++) {
+      const node = this.#node.at(this.#space, entry - 2n)
+      // Each level must be lower than the one above it, which is what ends the walk.
+      if (depth >= DEPTH_LIMIT || node.shift >= shift) {
+        throw new CorruptError('xa_node.shift', node.address, `${node.shift} below ${shift}`)
+      }
+      // An index beyond the tree is not in it.
+      if (depth === 0 && index >= SLOTS * 2 ** node.shift) return 0n
+      shift = node.shift
+      entry = this.#slot(node.slots, Math.floor(index / 2 ** shift) % SLOTS)
+      if (isSibling(entry)) entry = this.#slot(node.slots, Number(entry >> 2n))
+    }
+    // A single entry in the head is the one at index 0.
+    if (shift === 64 && index !== 0) return 0n
+    return (entry & 3n) === 2n ? 0n : entry
+  }
+
+  #slot(slots: bigint, index: number): bigint {
+    return this.#space.u64(slots + BigInt(index * 8))
+  }
+}
+
+/** xa_is_node of include/linux/xarray.h. */
+function isNode(entry: bigint): boolean {
+  return (entry & 3n) === 2n && entry > 4096n
+}
+
+/** xa_is_sibling: the entry's value says which slot of the same node holds the real one. */
+function isSibling(entry: bigint): boolean {
+  return (entry & 3n) === 2n && entry < BigInt(SLOTS * 4)
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The answer for one guest physical address: where its page is on the host, every step there, and why not.
+
+import { type Memslot } from '../kvm/memslot.ts'
+import { type Page } from '../linux/page.ts'
+import { type SwapPlace } from '../linux/swap.ts'
+import { type Vma } from '../linux/vma.ts'
+import { type PageWalk } from '../paging/walk.ts'
+
+/**
+ * What became of a guest physical address.
+ * - `mapped`: a host page is behind it
+ * - `swapped`: it is on a swap device, perhaps still in the swap cache too
+ * - `migrating`: the host was moving the page; hpa is its old place
+ * - `poisoned`: a memory error took its frame away; hpa is that frame
+ * - `marker`: no page, but the kernel left a note (userfaultfd write protection, guard, poison)
+ * - `device-private`: the page is in a device's memory
+ * - `unmapped`: nothing was ever put here, or it was given back
+ * - `no-slot`: the guest has no memory at this address
+ * - `not-in-dump`: a page that is needed to answer is not in the dump
+ */
+export type TranslationState =
+  | 'mapped'
+  | 'swapped'
+  | 'migrating'
+  | 'poisoned'
+  | 'marker'
+  | 'device-private'
+  | 'unmapped'
+  | 'no-slot'
+  | 'not-in-dump'
+
+/** Who was asked: the VMM's task and its virtual machine, for headings. */
+export interface Subject {
+  readonly pid: number
+  readonly comm: string
+  /** The guest's name from the VMM's command line, or null. */
+  readonly vmName: string | null
+}
+
+/** The facts of a translation; `Translation` adds the text, JSON and what is looked up when asked. */
+export interface TranslationFacts {
+  readonly subject: Subject
+  readonly gpa: number
+  readonly state: TranslationState
+  /** One sentence that says why it is so. */
+  readonly reason: string
+  readonly hva: bigint | null
+  readonly hpa: number | null
+  /** Of the mapping, in bytes: 4096, 2 MiB or 1 GiB; null when nothing is mapped. */
+  readonly pageSize: number | null
+  readonly slot: Memslot | null
+  readonly walk: PageWalk | null
+  readonly swap: SwapPlace | null
+}
+
+/** What a `Translation` shows beyond its facts. Both are null when there is none or the dump lacks it. */
+export interface Translated extends TranslationFacts {
+  readonly vma: Vma | null
+  readonly page: Page | null
+}

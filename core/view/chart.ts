@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Pictures as data: what is to be drawn, with every number and word chosen, by whatever means.
+
+import { type Memslot } from '../kvm/memslot.ts'
+import { type Share } from '../translate/coverage.ts'
+import { type Label } from './label.ts'
+import { type Tone } from './tone.ts'
+
+/** A picture, told apart by `chart`. A new one is one more type here, and a file of its own that draws it. */
+export type Chart = SlotMap
+
+/** What a slot map is made of. Only slots of address space 0 are drawn, without deleted ones. */
+export interface SlotMapInput {
+  readonly slots: readonly {
+    readonly slot: Memslot
+    /** The bytes by state and page size, or null when nobody counted them. */
+    readonly shares: readonly Share[] | null
+  }[]
+  /** Addresses to point at, with what to write there: `gpa 0x34de5840`. */
+  readonly marked: readonly { readonly gpa: number; readonly label: string }[]
+}
+
+/** A slot, or a run of small ones, as it is drawn from `from` to `to`. */
+export interface SlotBox {
+  readonly from: number
+  readonly to: number
+  /** Its name: `slot 6`, or `12 slots`. */
+  readonly name: string
+  /** Addresses, the first and the last byte: `0x100000 – 0x7fffffff`. */
+  readonly gpa: string
+  readonly hva: string
+  readonly size: string
+  /** The state with most bytes. */
+  readonly mostly: Tone
+  /** Its pieces from the bottom up, as parts of its height. */
+  readonly pieces: readonly {
+    readonly bottom: number
+    readonly top: number
+    readonly tone: Tone
+    readonly share: string
+  }[]
+}
+
+/**
+ * The layout of a slot map: all that is needed to draw it, in units along the line. A slot is 1 + log2(size / 4096)
+ * units wide and a hole narrower, so that a 4 KiB slot can be seen beside one of 6 TiB.
+ */
+export interface SlotMap {
+  readonly chart: 'slot-map'
+  readonly title: string
+  /** One sentence with the numbers, for those who do not see the picture. */
+  readonly description: string
+  readonly text: string
+  /** The width of the line in units, and in pixels. */
+  readonly units: number
+  readonly pixels: number
+  readonly boxes: readonly SlotBox[]
+  readonly holes: readonly {
+    readonly from: number
+    readonly to: number
+    readonly gpa: string
+    readonly size: string
+  }[]
+  /** Addresses under the line; one is shown from the zoom on at which it has room. */
+  readonly labels: readonly Label[]
+  readonly marks: readonly { readonly at: number; readonly label: string }[]
+  /** The tones that occur, in the order of a legend. */
+  readonly tones: readonly Tone[]
+}

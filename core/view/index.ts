@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which view a value has: one line for each kind of result.
+
+import { type View, type ViewOptions } from './block.ts'
+import { dumpView, isDump } from './dump.ts'
+import { isMemslot, memslotsView } from './memslots.ts'
+import { isPage, pageView } from './page.ts'
+import { Shown } from './show.ts'
+import { isRawStruct, structView } from './struct.ts'
+import { isTask, tasksView, taskView } from './tasks.ts'
+import { isTranslated, translationViewOf } from './translation.ts'
+import { isVma, vmasView, vmaView } from './vma.ts'
+import { isVm, vmsView, vmView } from './vms.ts'
+import { isPageWalk, walkView } from './walk.ts'
+
+type Viewer = (value: object, options: ViewOptions) => View | undefined
+
+// A kernel structure may have members of any name, so raw ones are told first.
+const viewers: readonly Viewer[] = [
+  one(isRawStruct, structView),
+  one(isTranslated, translationViewOf),
+  one(isPageWalk, walkView),
+  one(isDump, dumpView),
+  one(isVm, vmView),
+  one(isTask, taskView),
+  one(isMemslot, (slot, options) => memslotsView([slot], options)),
+  one(isVma, vmaView),
+  one(isPage, pageView),
+  many(isVm, vmsView),
+  many(isTask, tasksView),
+  many(isMemslot, memslotsView),
+  many(isVma, vmasView),
+]
+
+/** The view of a result, or undefined for a value that is none, such as a plain number or a list of them. */
+export function viewOf(value: unknown, options: ViewOptions = {}): View | undefined {
+  if (value instanceof Shown) return viewOf(value.value, value.options)
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const viewer of viewers) {
+    const view = viewer(value, options)
+    if (view !== undefined) return view
+  }
+  return undefined
+}
+
+function one<T extends object>(
+  is: (value: object) => value is T,
+  view: (value: T, options: ViewOptions) => View,
+): Viewer {
+  return (value, options) => (is(value) ? view(value, options) : undefined)
+}
+
+/** Lists of which every element is of the kind. An empty list is of none. */
+function many<T extends object>(
+  is: (value: object) => value is T,
+  view: (values: readonly T[], options: ViewOptions) => View,
+): Viewer {
+  const isOne = (value: unknown): value is T =>
+    typeof value === 'object' && value !== null && is(value)
+  return (value, options) => {
+    if (!Array.isArray(value) || value.length === 0) return undefined
+    const items: readonly unknown[] = value
+    return items.every(isOne) ? view(items, options) : undefined
+  }
+}

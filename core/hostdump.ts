@@ -202,7 +202,19 @@ export function openDump(path: string, options: OpenOptions = {}): HostDump {
   if (typeof path !== 'string') {
     throw new UsageError("openDump(path) takes the path of a dump: openDump('vmcore')")
   }
-  return new HostDump(path, options)
+  const dump = new HostDump(path, options)
+  for (const listener of listeners) listener(dump)
+  return dump
+}
+
+const listeners = new Set<(dump: HostDump) => void>()
+
+/** Tells `listener` of every dump that is opened from now on. Gives a function that ends it. */
+export function onOpen(listener: (dump: HostDump) => void): () => void {
+  listeners.add(listener)
+  return () => {
+    listeners.delete(listener)
+  }
 }
 
 function describeVm(vm: Vm): string {

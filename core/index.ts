@@ -3,7 +3,7 @@
 
 // Opening a dump, and the main job.
 export { openDump } from './sample.ts'
-export { HostDump, type OpenOptions } from './hostdump.ts'
+export { HostDump, onOpen, type OpenOptions } from './hostdump.ts'
 export { pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.

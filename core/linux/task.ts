@@ -113,15 +113,25 @@ export class Tasks<V> {
     for (const process of this.processes()) if (process.pid !== 0) yield* this.threads(process)
   }
 
-  /** What `mm->owner` says, or the process whose mm it is; undefined when no task has this address space. */
+  /** The process that has an mm; undefined when no task has this address space. */
   ofMm(mm: bigint): Task<V> | undefined {
-    const owner = this.#mm.at(this.host.space, mm).owner ?? 0n
-    if (owner !== 0n) {
-      const task = this.at(owner)
-      if (task.mmAddress === mm) return task.pid === task.tgid ? task : this.find(task.tgid)
-    }
+    const owner = this.#ownerOf(mm)
+    if (owner !== undefined) return owner
     for (const process of this.processes()) if (process.mmAddress === mm) return process
     return undefined
+  }
+
+  /** What `mm->owner` says (CONFIG_MEMCG): quick, but only a hint, since it may be a thread or be gone. */
+  #ownerOf(mm: bigint): Task<V> | undefined {
+    const owner = this.#mm.at(this.host.space, mm).owner ?? 0n
+    if (owner === 0n) return undefined
+    try {
+      const task = this.at(owner)
+      return task.mmAddress === mm && task.pid === task.tgid ? task : undefined
+    } catch (error) {
+      if (error instanceof FaultError) return undefined
+      throw error
+    }
   }
 
   /** The user address space of an mm, by its top page table. */

@@ -71,16 +71,17 @@ tests.on('test:fail', (event) => {
 
 const outputs = new Map<string, string>()
 const keep = ({ file, message }: { readonly file: string; readonly message: string }): void => {
-  outputs.set(file, ((outputs.get(file) ?? '') + message).slice(-20_000))
+  const name = short(file)
+  outputs.set(name, ((outputs.get(name) ?? '') + message).slice(-20_000))
 }
 tests.on('test:stdout', keep)
 tests.on('test:stderr', keep)
 
 tests.on('end', () => {
-  const failedFiles = new Set(failures.map((failure) => failure.file))
+  const failedFiles = new Set(failures.map(({ file }) => short(file)))
   for (const [file, output] of outputs) {
     if (!failedFiles.has(file)) continue
-    process.stdout.write(`\nprinted by ${short(file)}:\n${indent(output)}\n`)
+    process.stdout.write(`\nprinted by ${file}:\n${indent(output)}\n`)
   }
   for (const { text } of failures) process.stdout.write(`\nFAIL ${text}\n`)
   for (const skip of skips) process.stdout.write(`skipped: ${skip}\n`)
@@ -98,12 +99,15 @@ interface Place {
 function place(event: Place): string {
   const file = event.file ?? ''
   // A file that crashed reports under its own path.
-  if (event.name === file) return short(file)
+  if (short(event.name) === short(file)) return short(file)
   return [short(file), ...(titles.get(file) ?? []).slice(0, event.nesting), event.name].join(' > ')
 }
 
+/** A file's path under `test`: reports name the compiled file or, through its source map, the source. */
 function short(file: string): string {
-  return relative(here, file).replace(/\.js$/, '.ts')
+  return relative(here, file)
+    .replace(/^(\.\.[\\/])+test[\\/]/, '')
+    .replace(/\.js$/, '.ts')
 }
 
 /** What was thrown, which the test runner wraps; of a file that crashed, how its process ended. */

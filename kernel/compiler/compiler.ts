@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// From a cell's text to a function that the session can run, and the names that live on.
+import type { ApiName, CompileResult, DeclarationText } from '../frames.ts'
+import { boxName } from './boxes.ts'
+import { type CellText, readCellText } from './celltext.ts'
+import { compileError } from './diagnostics.ts'
+import { LiveNames, suffixOf } from './names.ts'
+import { CompilerService } from './service.ts'
+
+/** Types longer than this are not kept: later cells see the cell's names as `any`. */
+const longestDeclarations = 256 * 1024
+
+/** The state of one notebook: which names live, and the program that checks the next cell. */
+export class Compiler {
+  readonly service: CompilerService
+  readonly live = new LiveNames()
+  /** Compiled and perhaps running; not yet live. */
+  readonly #pending = new Map<string, { text: CellText; declarations: string }>()
+
+  /** `folder` is the notebook's: imports are looked up from there. */
+  constructor(folder: string) {
+    this.service = new CompilerService(folder)
+  }
+
+  setApi(names: readonly ApiName[]): void {
+    this.live.setApi(names)
+  }
+
+  /** Makes a text of declarations part of every later cell's program. */
+  declare({ name, text }: DeclarationText): void {
+    this.service.host.addAmbient(name, text)
+  }
+
+  /** Checks and compiles a cell. Nothing lives on from it before `commit`. */
+  compile(cell: string, code: string): CompileResult {
+    const text = readCellText(code, `${cell}.ts`)
+    const compiled = this.service.compile(cell, code, suffixOf(text, this.live))
+    if ('diagnostics' in compiled) {
+      return { error: compileError(compiled.diagnostics, cell, code, this.live) }
+    }
+    const { body, map, boxes } = compiled
+    const tooLong = compiled.declarations.length > longestDeclarations
+    const declarations = tooLong ? untyped(text) : compiled.declarations
+    this.#pending.set(cell, { text, declarations })
+    // The body begins on a line of its own, so that its lines are those of the source map.
+    const parameters = ['$cell', ...boxes.map(boxName)].join(', ')
+    return {
+      cell: { js: `(async function (${parameters}) { "use strict";\n${body}\n})`, map, boxes },
+      warnings: tooLong ? `The types of ${cell} are too large to keep; its names are any.\n` : '',
+    }
+  }
+
+  /** Lets the cell's names live: all of them, or after an error those that were reached. */
+  commit(cell: string, reached?: readonly string[]): void {
+    const pending = this.#pending.get(cell)
+    this.#pending.clear()
+    if (pending === undefined) return
+    const { text, declarations } = pending
+    const names = [...text.declared].filter(
+      ([name, kind]) => reached === undefined || kind === 'type' || reached.includes(name),
+    )
+    if (names.length === 0) return
+    this.service.host.setDeclarations(`${cell}.d.ts`, declarations)
+    this.live.add(cell, names)
+  }
+
+  /** The session's values are gone: so are the names. */
+  forget(): void {
+    this.#pending.clear()
+    this.live.forget()
+    this.service.host.clear()
+  }
+}
+
+function untyped(text: CellText): string {
+  return [...text.declared.keys()]
+    .map((name) => `export declare const ${name}: any;\nexport type ${name} = any;`)
+    .join('\n')
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Type errors as the notebook shows them: the cell's own line with a mark under the fault.
+import ts from 'typescript'
+import type { CellError } from '../frames.ts'
+import type { LiveNames } from './names.ts'
+
+/** After so many the rest is only counted: the first ones are those that tell something. */
+const shown = 10
+
+const red = (text: string): string => `\u001b[31m${text}\u001b[39m`
+const gray = (text: string): string => `\u001b[90m${text}\u001b[39m`
+const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`
+
+/** What a cell with faults shows instead of running. `code` is the cell's own text. */
+export function compileError(
+  diagnostics: readonly ts.Diagnostic[],
+  cell: string,
+  code: string,
+  live: LiveNames,
+): CellError {
+  const lineStarts = lineStartsOf(code)
+  const sorted = [...diagnostics].sort((a, b) => (a.start ?? 0) - (b.start ?? 0))
+  const faults = sorted.map((diagnostic) => {
+    const start = Math.min(diagnostic.start ?? 0, code.length)
+    const line = lineStarts.findLastIndex((lineStart) => lineStart <= start)
+    const column = start - (lineStarts[line] ?? 0)
+    return {
+      place: `${cell}.ts:${line + 1}:${column + 1}`,
+      line,
+      column,
+      length: diagnostic.length ?? 0,
+      label: `TS${diagnostic.code}`,
+      message: messageOf(diagnostic, code, live),
+    }
+  })
+  const [first] = faults
+  const traceback = faults
+    .slice(0, shown)
+    .flatMap((fault) => [
+      `${cyan(fault.place)} - ${red('error')} ${gray(`${fault.label}:`)} ${fault.message}`,
+      ...codeFrame(code.split('\n'), fault.line, fault.column, fault.length),
+    ])
+  if (faults.length > shown) traceback.push(gray(`… and ${faults.length - shown} more`))
+  return {
+    ename: 'TSError',
+    evalue:
+      first === undefined
+        ? 'the cell was not compiled'
+        : `${first.place} - ${first.label}: ${first.message}`,
+    traceback,
+  }
+}
+
+/** The line with its number, and below it a mark of `length` characters at `column` (from 0). */
+export function codeFrame(
+  lines: readonly string[],
+  line: number,
+  column: number,
+  length: number,
+): string[] {
+  const text = lines[line] ?? ''
+  const gutter = String(line + 1).padStart(4)
+  const width = Math.max(1, Math.min(length, text.length - column))
+  // Tabs stay tabs, so that the mark stands under its place however wide they are shown.
+  const lead = text.slice(0, column).replace(/[^\t]/g, ' ')
+  return [
+    `${gray(`${gutter} │`)} ${text}`,
+    `${gray('     │')} ${lead}${red('^'.repeat(width))}`,
+    '',
+  ]
+}
+
+function messageOf(diagnostic: ts.Diagnostic, code: string, live: LiveNames): string {
+  const name = code.slice(diagnostic.start ?? 0, (diagnostic.start ?? 0) + (diagnostic.length ?? 0))
+  const origin = live.get(name)
+  // 2632: "Cannot assign to 'x' because it is an import". It is one only in our generated text.
+  if (diagnostic.code === 2632 && origin?.module.startsWith('./')) {
+    const cell = origin.module.slice(2)
+    return `Cannot assign to '${name}': it is a ${origin.kind} of ${cell}. Declare it again, or use let there.`
+  }
+  return ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+}
+
+function lineStartsOf(code: string): number[] {
+  const starts = [0]
+  for (let at = code.indexOf('\n'); at >= 0; at = code.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}

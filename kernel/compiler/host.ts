@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The files that the language service sees: the one cell in hand, the declarations of earlier
+// cells on demand, declaration texts from the session, and the disk.
+import { basename, dirname, join } from 'node:path'
+import ts from 'typescript'
+
+/** Declarations of one cell: `cell-7.d.ts` beside the notebook, though no such file is on disk. */
+interface Virtual {
+  readonly text: string
+  readonly version: string
+}
+
+/**
+ * A language service host whose only roots are the cell in hand and the session's declaration
+ * texts. A cell imports the earlier cells it needs, so a program holds those and no others: that is
+ * why the thousandth cell costs what the tenth does.
+ */
+export class CellHost {
+  readonly folder: string
+  readonly #virtual = new Map<string, Virtual>()
+  readonly #ambient: string[] = []
+  readonly #snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>()
+  #cell = ''
+  #version = 1
+
+  /** `folder` is the notebook's: packages are found from there. */
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** The path of a virtual file; it must lie in the real folder, or no package would be found. */
+  path(name: string): string {
+    return join(this.folder, name).replaceAll('\\', '/')
+  }
+
+  /** Makes `name` (such as `cell-7.ts`) with this text the root of the program. Returns its path. */
+  setCell(name: string, text: string): string {
+    const path = this.path(name)
+    this.#put(path, text)
+    this.#cell = path
+    this.#version++
+    return path
+  }
+
+  /** The text of the cell in hand is no longer needed. */
+  dropCell(name: string): void {
+    const path = this.path(name)
+    this.#virtual.delete(path)
+    this.#snapshots.delete(path)
+    this.#version++
+  }
+
+  /** Keeps the declarations of a cell that has been compiled, for others to import. */
+  setDeclarations(name: string, text: string): void {
+    this.#put(this.path(name), text)
+  }
+
+  /** Adds a declaration text to every program from now on; it is parsed once. */
+  addAmbient(name: string, text: string): void {
+    const path = this.path(name)
+    this.#put(path, text)
+    if (!this.#ambient.includes(path)) this.#ambient.push(path)
+  }
+
+  /** Forgets all cells, not the declaration texts. */
+  clear(): void {
+    for (const path of this.#virtual.keys()) {
+      if (!this.#ambient.includes(path)) this.#virtual.delete(path)
+    }
+    this.#version++
+  }
+
+  /**
+   * The host for the language service, over the one that ts-node made. ts-node keeps every answer
+   * about the disk for ever, which is wrong for a kernel that lives for days: a package installed
+   * after a failed import would never be found. So the disk is asked anew.
+   */
+  over(base: ts.LanguageServiceHost): ts.LanguageServiceHost {
+    const options = base.getCompilationSettings()
+    const host: ts.LanguageServiceHost = {
+      ...base,
+      getProjectVersion: () => String(this.#version),
+      getScriptFileNames: () => [this.#cell, ...this.#ambient],
+      getScriptVersion: (path) => this.#versionOf(path),
+      getScriptSnapshot: (path) => this.#snapshotOf(path),
+      readFile: (path, encoding) =>
+        this.#virtual.get(path)?.text ?? ts.sys.readFile(path, encoding),
+      fileExists: (path) => this.#virtual.has(path) || ts.sys.fileExists(path),
+      directoryExists: (path) => ts.sys.directoryExists(path),
+      getDirectories: (path) => ts.sys.getDirectories(path),
+      realpath: (path) => ts.sys.realpath?.(path) ?? path,
+      resolveModuleNameLiterals: (literals, containing) => {
+        const cache = ts.createModuleResolutionCache(this.folder, (name) => name, options)
+        return literals.map((literal) =>
+          this.#resolve(literal.text, containing, options, host, cache),
+        )
+      },
+    }
+    return host
+  }
+
+  #put(path: string, text: string): void {
+    const old = this.#virtual.get(path)
+    if (old?.text === text) return
+    this.#version++
+    this.#virtual.set(path, { text, version: String(this.#version) })
+  }
+
+  #resolve(
+    specifier: string,
+    containing: string,
+    options: ts.CompilerOptions,
+    host: ts.ModuleResolutionHost,
+    cache: ts.ModuleResolutionCache,
+  ): ts.ResolvedModuleWithFailedLookupLocations {
+    // Generated imports and the types that declaration emit writes name an earlier cell so.
+    if (dirname(specifier) === '.' && specifier.startsWith('./')) {
+      const path = this.path(`${basename(specifier)}.d.ts`)
+      if (this.#virtual.has(path)) {
+        return { resolvedModule: { resolvedFileName: path, extension: ts.Extension.Dts } }
+      }
+    }
+    return ts.resolveModuleName(specifier, containing, options, host, cache)
+  }
+
+  /** Files of packages and of the compiler do not change under us; others are looked at each time. */
+  #versionOf(path: string): string {
+    const virtual = this.#virtual.get(path)
+    if (virtual !== undefined) return virtual.version
+    if (path.includes('/node_modules/')) return '1'
+    const modified = ts.sys.getModifiedTime?.(path)
+    return modified === undefined ? '' : String(modified.getTime())
+  }
+
+  #snapshotOf(path: string): ts.IScriptSnapshot | undefined {
+    const version = this.#versionOf(path)
+    const kept = this.#snapshots.get(path)
+    if (kept?.version === version) return kept.snapshot
+    const text = this.#virtual.get(path)?.text ?? ts.sys.readFile(path)
+    if (text === undefined) return undefined
+    const snapshot = ts.ScriptSnapshot.fromString(text)
+    this.#snapshots.set(path, { version, snapshot })
+    return snapshot
+  }
+}

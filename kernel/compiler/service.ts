@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// ts-node and TypeScript's language service over one program: what checks a cell also completes it.
+import { create, TSError } from 'ts-node'
+import ts from 'typescript'
+import { CellHost } from './host.ts'
+import { cellOptions, ignoredDiagnostics } from './options.ts'
+import { rewriteCell } from './rewrite.ts'
+import { compilerWith } from './shim.ts'
+
+/** What ts-node made of one cell. */
+export type Compiled =
+  | {
+      /** The body of the cell's function. */
+      readonly body: string
+      /** Its source map as JSON. */
+      readonly map: string
+      readonly boxes: readonly string[]
+      /** The types of what the cell declares, for later cells. */
+      readonly declarations: string
+    }
+  | { readonly diagnostics: readonly ts.Diagnostic[] }
+
+/** Compiles cells by ts-node in one folder, and gives out the language service behind it. */
+export class CompilerService {
+  readonly host: CellHost
+  readonly #compile: (code: string, fileName: string) => string
+  #language: ts.LanguageService | undefined
+  /** Length of the cell's own text in the file in hand; what follows is generated. */
+  #ownLength = 0
+  #boxes = new Set<string>()
+
+  constructor(folder: string) {
+    this.host = new CellHost(folder)
+    const compiler = compilerWith((base) => this.#makeLanguageService(base))
+    const service = create({
+      cwd: folder,
+      compiler,
+      skipProject: true,
+      compilerOptions: cellOptions(),
+      ignoreDiagnostics: [...ignoredDiagnostics],
+      transformers: (program) => ({
+        before: [
+          (context) => (source) =>
+            rewriteCell(source, this.#ownLength, program.getTypeChecker(), context, this.#boxes),
+        ],
+      }),
+    })
+    this.#compile = (code, fileName) => service.compile(code, fileName)
+  }
+
+  /** The service whose root is the file that `host.setCell` was last given. */
+  get language(): ts.LanguageService {
+    if (this.#language === undefined) throw new Error('ts-node made no language service')
+    return this.#language
+  }
+
+  /** Compiles `code` and the generated `suffix` after it as the file `CELL.ts`. */
+  compile(cell: string, code: string, suffix: string): Compiled {
+    const name = `${cell}.ts`
+    const path = this.host.setCell(name, code + suffix)
+    this.#ownLength = code.length
+    this.#boxes = new Set()
+    try {
+      const output = this.#compile(code + suffix, path)
+      const boxes = [...this.#boxes]
+      const [declarations] = this.language.getEmitOutput(path, true, true).outputFiles
+      return { ...splitMap(output), boxes, declarations: declarations?.text ?? '' }
+    } catch (error) {
+      if (!(error instanceof TSError)) throw error
+      return { diagnostics: error.diagnostics }
+    } finally {
+      this.host.dropCell(name)
+    }
+  }
+
+  /**
+   * Faults in the generated suffix are not the user's, and where the text itself cannot be parsed
+   * nothing is emitted, so that no half-read cell is rewritten.
+   */
+  #makeLanguageService(base: ts.LanguageServiceHost): ts.LanguageService {
+    const service = ts.createLanguageService(this.host.over(base))
+    const language: ts.LanguageService = {
+      ...service,
+      getSemanticDiagnostics: (path) =>
+        service
+          .getSemanticDiagnostics(path)
+          .filter(({ start }) => start === undefined || start <= this.#ownLength),
+      getEmitOutput: (path, onlyTypes, force): ts.EmitOutput =>
+        service.getSyntacticDiagnostics(path).length > 0
+          ? { outputFiles: [], emitSkipped: true, diagnostics: [] }
+          : service.getEmitOutput(path, onlyTypes, force),
+    }
+    this.#language = language
+    return language
+  }
+}
+
+/** ts-node appends the map as a comment; the emitter appends `export {}` to a module without exports. */
+function splitMap(output: string): { body: string; map: string } {
+  const marker = '\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,'
+  const at = output.lastIndexOf(marker)
+  if (at < 0) throw new Error('ts-node gave no source map')
+  return {
+    body: output.slice(0, at).replace(/(^|\n)export \{\};\s*$/, '$1'),
+    map: Buffer.from(output.slice(at + marker.length), 'base64').toString('utf8'),
+  }
+}

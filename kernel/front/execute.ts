@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The way of one cell: from its request over the compiler and the session to its reply.
+import type { CellError, MimeBundle } from '../frames.ts'
+import { type ExecuteRequest, isJsonObject, type JsonObject } from '../protocol/messages.ts'
+import type { Notebook } from './notebook.ts'
+import type { End } from './session.ts'
+
+/** Publishes a side message of the request in hand. */
+export type Publish = (msgType: string, content: JsonObject) => void
+
+/** Reads the content of an execute_request; what is missing or of the wrong type is the default. */
+export function readExecuteRequest(content: JsonObject): ExecuteRequest {
+  const expressions = isJsonObject(content['user_expressions']) ? content['user_expressions'] : {}
+  const silent = content['silent'] === true
+  return {
+    code: typeof content['code'] === 'string' ? content['code'] : '',
+    silent,
+    store_history: !silent && content['store_history'] !== false,
+    user_expressions: Object.fromEntries(
+      Object.entries(expressions).filter(
+        (pair): pair is [string, string] => typeof pair[1] === 'string',
+      ),
+    ),
+    allow_stdin: content['allow_stdin'] !== false,
+    stop_on_error: content['stop_on_error'] !== false,
+  }
+}
+
+/** Runs a cell to its end and returns the content of its reply. */
+export async function execute(
+  notebook: Notebook,
+  request: ExecuteRequest,
+  publish: Publish,
+): Promise<JsonObject> {
+  const { code, silent } = request
+  const cell = notebook.openCell(request)
+  const execution_count = notebook.count
+  if (!silent) publish('execute_input', { code, execution_count })
+
+  notebook.onOutput(cell, (output) => {
+    switch (output.type) {
+      case 'stream':
+        publish('stream', { name: output.name, text: output.text })
+        break
+      case 'display':
+        publish('display_data', bundleContent(output))
+        break
+      case 'result':
+        notebook.history.setOutput(execution_count, textOf(output))
+        if (!silent) publish('execute_result', { ...bundleContent(output), execution_count })
+        break
+    }
+  })
+  const { error } = await compileAndRun(notebook, 'run', cell, code)
+  if (error !== undefined) {
+    publish('error', { ...error })
+    return { status: 'error', execution_count, ...error, user_expressions: {}, payload: [] }
+  }
+  const user_expressions: JsonObject = {}
+  for (const [name, expression] of Object.entries(request.user_expressions)) {
+    user_expressions[name] = await evaluate(notebook, expression)
+  }
+  return { status: 'ok', execution_count, user_expressions, payload: [] }
+}
+
+/** The two steps that every piece of code goes: checked and compiled, then run. */
+async function compileAndRun(
+  notebook: Notebook,
+  type: 'run' | 'evaluate',
+  cell: string,
+  code: string,
+): Promise<Pick<End, 'error' | 'bundle'>> {
+  try {
+    const compiled = await notebook.compile(cell, code)
+    if ('error' in compiled) return compiled
+    const end = await notebook.run(type, cell, compiled.cell)
+    notebook.commit(cell, end)
+    return end
+  } catch (fault) {
+    return { error: faultError(fault) }
+  }
+}
+
+/** The value of one of the reply's user_expressions, or its error. */
+async function evaluate(notebook: Notebook, expression: string): Promise<JsonObject> {
+  const { error, bundle } = await compileAndRun(
+    notebook,
+    'evaluate',
+    notebook.nextName('expression'),
+    expression,
+  )
+  return error === undefined
+    ? { status: 'ok', ...bundleContent(bundle ?? { data: {}, metadata: {} }) }
+    : { status: 'error', ...error }
+}
+
+/** Not the cell's fault: it was stopped before it ran, or a process of ours is gone. */
+function faultError(fault: unknown): CellError {
+  const { name, message } = fault instanceof Error ? fault : new Error(String(fault))
+  return { ename: name, evalue: message, traceback: [`\u001b[31m${name}\u001b[39m: ${message}`] }
+}
+
+function bundleContent({ data, metadata }: MimeBundle): JsonObject {
+  return { data, metadata, transient: {} }
+}
+
+function textOf({ data }: MimeBundle): string {
+  const text = data['text/plain']
+  return typeof text === 'string' ? text : ''
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The names that a cell has without an import. One word here is all it takes to add one.
+import { fileURLToPath } from 'node:url'
+import type { ApiName } from '../frames.ts'
+
+/** Exported by core, to call: the name, how it is called, and what it does. `help()` lists these. */
+const coreFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
+  ['openDump', 'openDump(path)', 'opens a dump; openDump.sample() opens the one that comes along'],
+  ['qemuVtop', 'qemuVtop(task, gpa)', 'where a guest physical address is on the host, and why'],
+  ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],
+  ['coverage', 'coverage(vm)', "what is in memory of each of a virtual machine's slots"],
+  ['show', 'show(value, options)', 'a list with all its rows: show(vm.memslots, {rows: Infinity})'],
+  ['hex', 'hex(value)', 'an address as text'],
+  ['parseAddress', 'parseAddress(value)', 'an address from a number, a bigint or hex text'],
+  ['formatSize', 'formatSize(bytes)', 'a size as text'],
+]
+
+/** Exported by core, to name in types, to compare with `instanceof`, and to catch. */
+const coreTypes: readonly string[] = [
+  ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
+  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf'],
+  ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
+  ...['UnsupportedError', 'UsageError'],
+]
+
+/** Exported by `cellapi.ts` beside this file. */
+const sessionFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
+  ['display', 'display(value, ...)', 'shows values below the cell'],
+  ['help', 'help()', 'this list'],
+]
+
+/** Where core lies when nobody says otherwise. */
+export const coreModule: string = fileURLToPath(new URL('../../core/index.js', import.meta.url))
+
+const sessionModule = fileURLToPath(new URL('./cellapi.js', import.meta.url))
+
+/** The table, for a core at the path `core`. */
+export function apiNames(core = coreModule): ApiName[] {
+  return [
+    ...coreFunctions.map(([name]) => ({ name, module: core })),
+    ...coreTypes.map((name) => ({ name, module: core })),
+    ...sessionFunctions.map(([name]) => ({ name, module: sessionModule })),
+  ]
+}
+
+/** The functions that a cell has, a line each. */
+export function apiHelp(): string {
+  const functions = [...coreFunctions, ...sessionFunctions]
+  const width = Math.max(...functions.map(([, call]) => call.length))
+  const lines = functions.map(([, call, text]) => `${call.padEnd(width)}  ${text}`)
+  return `${lines.join('\n')}\nShift+Tab on a name shows its documentation.`
+}

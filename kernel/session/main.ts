@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The session process: user code runs here, and nothing that must answer while it runs.
+//
+// Arguments: the mark that tells barriers in raw output, and the path of core's module. fd 3 carries
+// messages to the front; fd 4 is read by the watcher thread, and its end is the process's end.
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { apiNames } from './api.ts'
+import { connectDisplay } from './cellapi.ts'
+import { orderChildren } from './children.ts'
+import { declareOpened, noteDumps } from './declare.ts'
+import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
+import { barrier, captureOutput, send } from './output.ts'
+import { Runner } from './run.ts'
+import { bundlesOf, loadDisplay } from './show.ts'
+import { Tracebacks } from './traceback.ts'
+import type { FromWatcher } from './watcher.ts'
+
+const [, , mark = '', core] = process.argv
+const folder = process.cwd()
+
+const answered = new Int32Array(new SharedArrayBuffer(4))
+const watcher = new Worker(new URL('./watcher.js', import.meta.url), {
+  workerData: answered.buffer,
+  execArgv: [],
+})
+
+const endOutput = (): void => {
+  barrier(mark)
+}
+const names = apiNames(core)
+const tracebacks = new Tracebacks([fileURLToPath(new URL('../../', import.meta.url))])
+const runner = new Runner({
+  send,
+  barrier: endOutput,
+  load: makeLoad(folder),
+  meta: cellMeta(folder),
+  names,
+  loaded: noteDumps,
+  ending: declareOpened,
+  bundlesOf,
+  tracebacks,
+})
+captureOutput(() => runner.cell)
+orderChildren(endOutput)
+defineNodeNames(folder)
+connectDisplay((value) => runner.show(value))
+
+watcher.on('message', (message: FromWatcher) => {
+  switch (message.type) {
+    case 'run':
+      runner.start(message.cell, message, false)
+      break
+    case 'evaluate':
+      runner.start(message.cell, message, true)
+      break
+    case 'interrupt':
+      // First the answer: once it is given, this thread is not terminated any more.
+      if (message.number > Atomics.load(answered, 0)) Atomics.store(answered, 0, message.number)
+      runner.stop(message.cell)
+      break
+    case 'settle':
+      runner.stop(message.cell)
+      break
+  }
+})
+
+/** Errors that no cell caught, of timers and of promises, are told where the cell's output is. */
+function report(what: string, error: unknown): void {
+  const { traceback } = tracebacks.describe(error)
+  process.stderr.write(`${what}\n${traceback.join('\n')}\n`)
+}
+process.on('uncaughtException', (error) => {
+  report('Error outside of a cell:', error)
+})
+process.on('unhandledRejection', (reason) => {
+  report('Rejected promise that nobody awaits:', reason)
+})
+// The front sends it to the whole group, for child processes that user code waits for.
+process.on('SIGINT', () => undefined)
+
+send({ type: 'hello', names })
+// While nobody waits yet.
+void loadDisplay()

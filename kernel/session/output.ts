@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// stdout and stderr of user code, as messages to the front that keep their order.
+import { Writable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+import { type FromSession, writeAll, writeFrame } from '../frames.ts'
+
+/** A string longer than this goes out in pieces. */
+const longestPiece = 1024 * 1024
+
+let barriers = 0
+
+/** Sends one message to the front, before it returns. */
+export function send(message: FromSession): void {
+  writeFrame(3, message)
+}
+
+/**
+ * Puts a numbered mark into all three pipes (messages, raw stdout, raw stderr). The front takes
+ * nothing behind a mark before it has seen it in all three: so output of child processes and of
+ * native code, which goes to the raw pipes, stays in order with the messages.
+ */
+export function barrier(mark: string): void {
+  const number = ++barriers
+  const fds = [1, 2].filter((fd) => {
+    try {
+      writeAll(fd, Buffer.from(`${mark}${number}\n`))
+      return true
+    } catch {
+      // A cell has closed it: no mark comes there, and the front must not wait for one.
+      return false
+    }
+  })
+  send({ type: 'barrier', number, fds })
+}
+
+/**
+ * Makes `process.stdout` and `process.stderr`, and with them `console`, send messages. The raw
+ * pipes stay untouched: opening them as streams would make them non-blocking for children as well.
+ */
+export function captureOutput(cell: () => string): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const stream = Object.assign(new OutputStream(name, cell), { fd: name === 'stdout' ? 1 : 2 })
+    Object.defineProperty(process, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => stream,
+    })
+  }
+}
+
+class OutputStream extends Writable {
+  readonly #name: 'stdout' | 'stderr'
+  readonly #cell: () => string
+  /** A character may come in two chunks. */
+  readonly #decoder = new StringDecoder('utf8')
+
+  constructor(name: 'stdout' | 'stderr', cell: () => string) {
+    super({ decodeStrings: false })
+    this.#name = name
+    this.#cell = cell
+  }
+
+  override _write(chunk: unknown, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    const text =
+      typeof chunk === 'string' ? chunk : this.#decoder.write(Buffer.from(chunk as Uint8Array))
+    for (let at = 0; at < text.length; at += longestPiece) {
+      const piece = text.slice(at, at + longestPiece)
+      send({ type: 'stream', cell: this.#cell(), name: this.#name, text: piece })
+    }
+    done()
+  }
+
+  /** A stream that ends would swallow all later output. */
+  override end(): this {
+    return this
+  }
+}

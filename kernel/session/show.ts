@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A value as bundles of mime types. The code for it, and core with it, is loaded when a value is shown.
+import { inspect } from 'node:util'
+import type { MimeBundle } from '../frames.ts'
+
+/** Makes the bundles of a value: the first is the value itself, a chart is one of its own. */
+export type BundlesOf = (value: unknown) => readonly MimeBundle[] | Promise<readonly MimeBundle[]>
+
+let loaded: Promise<BundlesOf> | undefined
+
+/**
+ * Loads `kernel/display`. The session is up long before; it calls this once in the background to
+ * have it at hand. Where it cannot be loaded, that is told once and values are shown as plain text.
+ */
+export function loadDisplay(): Promise<BundlesOf> {
+  loaded ??= import('../display/bundle.ts').then(
+    (display) => display.bundlesOf,
+    (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      process.stderr.write(`Values are shown as plain text only: ${reason}\n`)
+      return textBundles
+    },
+  )
+  return loaded
+}
+
+/** The bundles of any value; none for undefined. */
+export const bundlesOf: BundlesOf = async (value) => (await loadDisplay())(value)
+
+/** The plain text of any value. */
+export const textBundles: BundlesOf = (value) =>
+  value === undefined
+    ? []
+    : [{ data: { 'text/plain': inspect(value, { depth: 4, maxArrayLength: 100 }) }, metadata: {} }]

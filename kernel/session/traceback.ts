@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Thrown values as the notebook shows them: in the lines of the cell's TypeScript, without the
+// frames of the kernel.
+import { SourceMap, type SourceMapPayload } from 'node:module'
+import { inspect, stripVTControlCharacters } from 'node:util'
+import type { CellError } from '../frames.ts'
+
+interface Place {
+  readonly file: string
+  /** From 1, as a reader counts. */
+  readonly line: number
+  readonly column: number
+}
+
+/** How many causes of causes are followed. */
+const deepest = 5
+
+const red = (text: string): string => `\u001b[31m${text}\u001b[39m`
+const gray = (text: string): string => `\u001b[90m${text}\u001b[39m`
+const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`
+
+/** The maps of all cells that have run: an old cell's function may throw much later. */
+export class Tracebacks {
+  readonly #maps = new Map<string, string>()
+  readonly #decoded = new Map<string, SourceMap>()
+  readonly #hidden: readonly string[]
+
+  /** Frames whose file begins with one of `hidden` are the kernel's own and not shown. */
+  constructor(hidden: readonly string[]) {
+    this.#hidden = ['node:', ...hidden]
+  }
+
+  /** Keeps the source map of `FILE` (such as `cell-7.ts`); it is decoded when first needed. */
+  add(file: string, map: string): void {
+    this.#maps.set(file, map)
+  }
+
+  /** What to show for a thrown value; a hostile value (a throwing getter) is shown as what it can. */
+  describe(thrown: unknown): CellError {
+    try {
+      if (thrown instanceof Error) return this.#describeError(thrown)
+    } catch (error) {
+      return plain('Error', `an error that cannot be read: ${String(error)}`)
+    }
+    return plain('Thrown', inspect(thrown, { depth: 2 }))
+  }
+
+  #describeError(error: Error): CellError {
+    const traceback = this.#lines(error)
+    let cause = error.cause
+    for (let depth = 0; cause !== undefined && depth < deepest; depth++) {
+      traceback.push('', gray('Caused by:'))
+      if (!(cause instanceof Error)) {
+        traceback.push(inspect(cause, { depth: 2 }))
+        break
+      }
+      traceback.push(...this.#lines(cause))
+      cause = cause.cause
+    }
+    return { ename: error.name, evalue: error.message, traceback }
+  }
+
+  #lines(error: Error): string[] {
+    const heading = `${red(error.name)}: ${error.message}`
+    const frames = this.#frames(error)
+    const [cell] = frames.flatMap(({ place }) => place ?? [])
+    return [
+      heading,
+      ...(cell === undefined ? [] : this.#codeFrame(cell)),
+      ...frames.map(({ text }) => text),
+    ]
+  }
+
+  /** The frames of the stack that are the user's, with places of cells in their TypeScript. */
+  #frames(error: Error): { text: string; place?: Place }[] {
+    const stack = typeof error.stack === 'string' ? stripVTControlCharacters(error.stack) : ''
+    return stack
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .flatMap((line) => {
+        const found = /^\s+at (?:(.*) \()?(.*?):(\d+):(\d+)\)?$/.exec(line)
+        if (found === null) return []
+        const [, name, file = '', lineText, columnText] = found
+        const path = file.replace(/^file:\/\//, '').replace(/^async /, '')
+        if (this.#hidden.some((prefix) => path.startsWith(prefix))) return []
+        const place = this.#original({
+          file: path,
+          line: Number(lineText),
+          column: Number(columnText),
+        })
+        const at = place ?? { file: path, line: Number(lineText), column: Number(columnText) }
+        const where = `${cyan(at.file)}:${at.line}:${at.column}`
+        const text = `    at ${name === undefined ? where : `${name} (${where})`}`
+        return [place === undefined ? { text } : { text, place }]
+      })
+  }
+
+  /** Where generated code of a cell stood in its TypeScript. */
+  #original(generated: Place): Place | undefined {
+    const map = this.#mapOf(generated.file)
+    const entry = map?.findEntry(generated.line - 1, generated.column - 1)
+    if (entry === undefined || !('originalLine' in entry)) return undefined
+    return {
+      file: generated.file,
+      line: entry.originalLine + 1,
+      column: entry.originalColumn + 1,
+    }
+  }
+
+  #mapOf(file: string): SourceMap | undefined {
+    const decoded = this.#decoded.get(file)
+    const json = this.#maps.get(file)
+    if (decoded !== undefined || json === undefined) return decoded
+    const map = new SourceMap(JSON.parse(json) as SourceMapPayload)
+    this.#decoded.set(file, map)
+    return map
+  }
+
+  #codeFrame({ file, line, column }: Place): string[] {
+    const source = this.#mapOf(file)?.payload.sourcesContent[0]
+    const text = source?.split('\n')[line - 1]
+    if (text === undefined) return []
+    const gutter = String(line).padStart(4)
+    const lead = text.slice(0, column - 1).replace(/[^\t]/g, ' ')
+    return [`${gray(`${gutter} │`)} ${text}`, `${gray('     │')} ${lead}${red('^')}`]
+  }
+}
+
+function plain(ename: string, evalue: string): CellError {
+  return { ename, evalue, traceback: [`${red(ename)}: ${evalue}`] }
+}

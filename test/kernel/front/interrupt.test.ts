@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Interrupts of a real kernel: everything stops, and variables are kept.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { errorText, eventually, streamText, TestKernel } from './testkernel.ts'
+
+/** From the interrupt to the end of the cell. The promise is one second; a busy machine gets more. */
+const promisedMs = 2000
+
+const stopped = [
+  { what: 'a busy loop', code: 'while (true) {}' },
+  { what: 'a busy loop after an await of nothing', code: 'await null; while (true) {}' },
+  {
+    what: 'a busy loop after a sleep',
+    code: 'await new Promise((r) => setTimeout(r, 10)); while (true) {}',
+  },
+  {
+    what: 'a busy loop in a timer',
+    code: 'setTimeout(() => { while (true) {} }, 10); await new Promise((r) => setTimeout(r, 1e8))',
+  },
+  {
+    what: 'a loop that catches everything',
+    code: 'while (true) { try { while (true) {} } catch {} finally { Math.random() } }',
+  },
+  { what: 'a loop of microtasks', code: 'while (true) await null' },
+  { what: 'a promise that never comes', code: 'await new Promise(() => {})' },
+  {
+    what: 'endless async items',
+    code: 'async function* f() { while (true) { await new Promise((r) => setTimeout(r, 5)); yield 1 } }\nfor await (const i of f()) Math.sqrt(i)',
+  },
+  {
+    what: 'a regular expression that explodes',
+    code: '/^(a+)+$/.test("a".repeat(60) + "!")',
+  },
+  {
+    what: 'a wait on shared memory',
+    code: 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
+  },
+  { what: 'a child process', code: 'require("node:child_process").execSync("sleep 30")' },
+]
+
+suite('an interrupt', () => {
+  let kernel: TestKernel
+  before(async () => {
+    kernel = await TestKernel.start()
+    await kernel.execute('let keep = 42')
+  })
+  after(() => kernel.stop())
+
+  for (const { what, code } of stopped) {
+    test(`stops ${what} and keeps variables`, async () => {
+      const { answered } = kernel.send('shell', 'execute_request', {
+        code: `console.log("on"); ${code}`,
+      })
+      await running(kernel)
+      const asked = Date.now()
+      const { reply } = await kernel.request('control', 'interrupt_request', {})
+      assert.equal(reply.content['status'], 'ok')
+      const over = await answered
+      const took = Date.now() - asked
+      assert.equal(over.reply.content['ename'], 'Interrupted', errorText(over))
+      assert.ok(took < promisedMs, `it took ${took} ms`)
+      assert.equal(await kernel.value('keep'), '42')
+    })
+  }
+
+  test('lets a cell that waits run its finally, and nothing after', async () => {
+    const { answered } = kernel.send('shell', 'execute_request', {
+      code: 'let end = "none"; try { await new Promise((r) => setTimeout(r, 400)); end = "after" } finally { end = "finally" }; end = "behind"',
+    })
+    await running(kernel)
+    await kernel.request('control', 'interrupt_request', {})
+    await answered
+    await kernel.execute('await new Promise((r) => setTimeout(r, 600))')
+    assert.equal(await kernel.value('end'), "'finally'")
+  })
+
+  test('between cells does nothing', async () => {
+    const { reply } = await kernel.request('control', 'interrupt_request', {})
+    assert.equal(reply.content['status'], 'ok')
+    assert.equal(await kernel.value('keep'), '42')
+  })
+
+  test('stops queued cells of the same client as well', async () => {
+    const first = kernel.send('shell', 'execute_request', { code: 'while (true) {}' })
+    const second = kernel.send('shell', 'execute_request', { code: 'keep' })
+    await running(kernel)
+    await kernel.request('control', 'interrupt_request', {})
+    assert.equal((await first.answered).reply.content['status'], 'error')
+    assert.equal((await second.answered).reply.content['status'], 'aborted')
+  })
+
+  test('that cannot stop a cell says so after five seconds, and the next one ends the session', async () => {
+    // One multiplication of huge numbers is a single call into V8, which nothing breaks off.
+    const { id, answered } = kernel.send('shell', 'execute_request', {
+      code: 'const huge = 3n ** 600_000_000n',
+    })
+    await running(kernel)
+    await kernel.request('control', 'interrupt_request', {})
+    const isTold = (): boolean =>
+      kernel
+        .publishedFor(id)
+        .some(({ content }) => String(content['text']).includes('The cell does not stop'))
+    assert.equal(isTold(), false)
+    assert.ok(await eventually(isTold, 15_000), 'nothing is said')
+    await kernel.request('control', 'interrupt_request', {})
+    assert.equal((await answered).reply.content['ename'], 'SessionLost')
+    assert.equal(await kernel.value('let keep = 42; keep'), '42')
+  })
+
+  test('leaves what was printed before it', async () => {
+    const { answered } = kernel.send('shell', 'execute_request', {
+      code: 'console.log("printed"); while (true) {}',
+    })
+    await running(kernel)
+    await kernel.request('control', 'interrupt_request', {})
+    assert.equal(streamText(await answered, 'stdout'), 'printed\n')
+  })
+})
+
+/** Long enough for the cell to be compiled and to be where it is to be stopped. */
+async function running(kernel: TestKernel): Promise<void> {
+  // The compiler answers in order: behind the cell's compilation.
+  await kernel.request('shell', 'is_complete_request', { code: '' })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+}

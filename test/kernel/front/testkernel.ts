@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A real kernel process and a client of its zeromq sockets, for tests.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
+import { Dealer, Request, Subscriber } from 'zeromq'
+import {
+  checkConnection,
+  type ConnectionFile,
+  endpoint,
+} from '../../../kernel/protocol/connection.ts'
+import { type JsonObject, makeHeader, type Message } from '../../../kernel/protocol/messages.ts'
+import { decodeMessage, encodeMessage, Signer } from '../../../kernel/protocol/wire.ts'
+
+const main = fileURLToPath(new URL('../../../kernel/front/main.js', import.meta.url))
+const standIn = fileURLToPath(new URL('./standin.js', import.meta.url))
+
+/** Nothing here takes longer, even on a busy machine. */
+const patienceMs = 60_000
+
+/** What came back for one request. */
+export interface Answered {
+  readonly reply: Message
+  /** All that was published in the request's name, busy and idle included. */
+  readonly published: readonly Message[]
+}
+
+/** One kernel with its client. */
+export class TestKernel {
+  readonly connection: ConnectionFile
+  readonly process: ChildProcess
+  /** What the kernel wrote to its log. */
+  log = ''
+  /** Messages on iopub that no request caused, or whose request is over. */
+  readonly unasked: Message[] = []
+  readonly #folder: string
+  readonly #signer: Signer
+  readonly #session = randomUUID()
+  readonly #shell = new Dealer({ linger: 0 })
+  readonly #control = new Dealer({ linger: 0 })
+  readonly #iopub = new Subscriber({ linger: 0 })
+  readonly #open = new Map<string, { published: Message[]; reply?: Message; done: () => void }>()
+
+  constructor(connection: ConnectionFile, folder: string, child: ChildProcess) {
+    this.connection = connection
+    this.process = child
+    this.#folder = folder
+    this.#signer = new Signer(connection.key)
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.log += chunk.toString()
+    })
+  }
+
+  /**
+   * Starts a kernel and waits until it answers and is heard. With `withParent` a process between is
+   * the kernel's parent, and `process` is that one.
+   */
+  static async start(cwd?: string, withParent = false): Promise<TestKernel> {
+    const folder = mkdtempSync(join(tmpdir(), 'test-kernel-'))
+    const ports = await freePorts(5)
+    const connection = checkConnection({
+      transport: 'tcp',
+      ip: '127.0.0.1',
+      ...Object.fromEntries(
+        ['shell', 'control', 'iopub', 'stdin', 'hb'].map((name, i) => [`${name}_port`, ports[i]]),
+      ),
+      key: randomUUID(),
+      signature_scheme: 'hmac-sha256',
+    })
+    const file = join(folder, 'connection.json')
+    writeFileSync(file, JSON.stringify(connection), { mode: 0o600 })
+    const argv = [main, file, standIn]
+    const starter = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(argv)}, { stdio: 'inherit' })`
+    const child = spawn(process.execPath, withParent ? ['-e', starter] : argv, {
+      cwd: cwd ?? process.cwd(),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const kernel = new TestKernel(connection, folder, child)
+    kernel.#connect()
+    // What is published before the subscription has arrived is lost.
+    const isWelcome = ({ header }: Message): boolean => header.msg_type === 'iopub_welcome'
+    if (!(await eventually(() => kernel.unasked.some(isWelcome), patienceMs))) {
+      child.kill('SIGKILL')
+      throw new Error(`the kernel does not welcome its client; log: ${kernel.log}`)
+    }
+    return kernel
+  }
+
+  /** Sends a request and waits for its reply and its idle. */
+  async request(
+    channel: 'shell' | 'control',
+    msgType: string,
+    content: JsonObject,
+  ): Promise<Answered> {
+    return this.send(channel, msgType, content).answered
+  }
+
+  /** Sends a request; `answered` comes with the reply and the idle. */
+  send(
+    channel: 'shell' | 'control',
+    msgType: string,
+    content: JsonObject,
+    signer = this.#signer,
+  ): { readonly id: string; readonly answered: Promise<Answered> } {
+    const header = makeHeader(msgType, this.#session)
+    const message = { header, parent_header: {}, metadata: {}, content, buffers: [] }
+    const answered = new Promise<Answered>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`no answer to ${msgType} ${JSON.stringify(content)}; log: ${this.log}`))
+      }, patienceMs)
+      const entry = {
+        published: [],
+        done: () => {
+          clearTimeout(timer)
+          const { reply, published } = this.#open.get(header.msg_id) ?? { published: [] }
+          this.#open.delete(header.msg_id)
+          if (reply !== undefined) resolve({ reply, published })
+        },
+      }
+      this.#open.set(header.msg_id, entry)
+    })
+    answered.catch(() => undefined)
+    const socket = channel === 'shell' ? this.#shell : this.#control
+    void socket.send(encodeMessage(message, signer).map((frame) => Buffer.from(frame)))
+    return { id: header.msg_id, answered }
+  }
+
+  /** What has been published so far for a request that is not over. */
+  publishedFor(id: string): readonly Message[] {
+    return this.#open.get(id)?.published ?? []
+  }
+
+  /** Runs a cell to its idle. */
+  execute(code: string, options: JsonObject = {}): Promise<Answered> {
+    return this.request('shell', 'execute_request', { code, ...options })
+  }
+
+  /** The text of the result of a cell; an Error with the traceback if the cell failed. */
+  async value(code: string): Promise<string> {
+    const answered = await this.execute(code)
+    if (answered.reply.content['status'] !== 'ok') throw new Error(errorText(answered))
+    return resultText(answered)
+  }
+
+  /** Whether the heartbeat comes back within `ms`. */
+  async heartbeat(ms: number): Promise<boolean> {
+    const socket = new Request({ linger: 0, receiveTimeout: ms })
+    try {
+      socket.connect(endpoint(this.connection, 'hb'))
+      await socket.send('ping')
+      const [frame] = await socket.receive()
+      return frame?.toString() === 'ping'
+    } catch {
+      return false
+    } finally {
+      socket.close()
+    }
+  }
+
+  /** The ids of the kernel's process and of all below it. */
+  processes(): number[] {
+    return descendants(this.process.pid ?? -1)
+  }
+
+  /** Asks the kernel to end, and sees to it that nothing is left. */
+  async stop(): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const gone = new Promise((resolve) => this.process.once('exit', resolve))
+      this.send('control', 'shutdown_request', { restart: false })
+      const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000)
+      await gone
+      clearTimeout(timer)
+    }
+    for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #connect(): void {
+    this.#shell.connect(endpoint(this.connection, 'shell'))
+    this.#control.connect(endpoint(this.connection, 'control'))
+    this.#iopub.connect(endpoint(this.connection, 'iopub'))
+    this.#iopub.subscribe()
+    for (const socket of [this.#shell, this.#control]) {
+      void this.#read(socket, (message) => {
+        const entry = this.#open.get(parentOf(message))
+        if (entry === undefined) return
+        entry.reply = message
+        this.#settle(entry)
+      })
+    }
+    void this.#read(this.#iopub, (message) => {
+      const entry = this.#open.get(parentOf(message))
+      if (entry === undefined) this.unasked.push(message)
+      else {
+        entry.published.push(message)
+        this.#settle(entry)
+      }
+    })
+  }
+
+  /** A request is over with its reply and its idle. */
+  #settle(entry: { published: Message[]; reply?: Message; done: () => void }): void {
+    const idle = entry.published.some(({ content }) => content['execution_state'] === 'idle')
+    if (entry.reply !== undefined && idle) entry.done()
+  }
+
+  async #read(socket: Dealer | Subscriber, take: (message: Message) => void): Promise<void> {
+    for await (const frames of socket) take(decodeMessage(frames, this.#signer))
+  }
+}
+
+/** The text of the `execute_result`, or an empty string. */
+export function resultText({ published }: Answered): string {
+  const result = published.find(({ header }) => header.msg_type === 'execute_result')
+  const data = result?.content['data'] as Record<string, string> | undefined
+  return data?.['text/plain'] ?? ''
+}
+
+/** The text of one stream. */
+export function streamText({ published }: Answered, name: string): string {
+  return published
+    .filter(({ header, content }) => header.msg_type === 'stream' && content['name'] === name)
+    .map(({ content }) => content['text'] as string)
+    .join('')
+}
+
+/** The traceback of a failed cell without its colours. */
+export function errorText({ reply }: Answered): string {
+  const traceback = reply.content['traceback'] as string[] | undefined
+  return stripVTControlCharacters((traceback ?? []).join('\n'))
+}
+
+/** The types of the published messages in order; a status is told by its state. */
+export function publishedTypes({ published }: Answered): string[] {
+  return published.map(({ header, content }) =>
+    header.msg_type === 'status' ? (content['execution_state'] as string) : header.msg_type,
+  )
+}
+
+/** Whether a process lives (a zombie does not). */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Waits until `condition` holds, and says whether it did within `ms`. */
+export async function eventually(condition: () => boolean, ms: number): Promise<boolean> {
+  const end = Date.now() + ms
+  while (!condition()) {
+    if (Date.now() > end) return false
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return true
+}
+
+function descendants(pid: number): number[] {
+  const below: number[] = []
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
+      for (const child of children.split(' ').filter((text) => text !== '')) {
+        below.push(...descendants(Number(child)))
+      }
+    }
+  } catch {
+    // It has just ended.
+  }
+  return [pid, ...below]
+}
+
+function parentOf(message: Message): string {
+  const id = message.parent_header['msg_id']
+  return typeof id === 'string' ? id : ''
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer()
+          server.listen(0, '127.0.0.1', () => {
+            resolve(server)
+          })
+        }),
+    ),
+  )
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}

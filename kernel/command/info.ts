@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `qemu-vtop info`: what a dump is.
+import { viewOf } from '../../core/index.ts'
+import { dumpArgument, withDump } from './dumps.ts'
+import { exitCode, parseArguments, print, type Verb } from './verb.ts'
+
+const help = `Usage: qemu-vtop info DUMP
+
+Shows what a dump is: its format and dump level, the host's kernel, where the
+kernel lies in memory and how that was found, and the virtual machines with the
+pids to give to vtop -g.
+
+Examples:
+  qemu-vtop info vmcore
+  qemu-vtop info /var/crash/127.0.0.1-2026-11-23-04:05/vmcore | less
+
+Exit codes:
+  0  shown
+  1  the dump cannot be read
+  2  the arguments are wrong
+`
+
+async function run(args: readonly string[]): Promise<number> {
+  const { positionals } = parseArguments({ args: [...args], allowPositionals: true })
+  return withDump(dumpArgument(positionals), async (dump) => {
+    await print(`${(viewOf(dump)?.text ?? dump.release).trimEnd()}\n`)
+    return exitCode.ok
+  })
+}
+
+/** The verb `info`. */
+export const verb: Verb = { help, run }

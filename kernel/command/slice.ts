@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `qemu-vtop slice`: a small dump that answers some questions just as the large one does.
+import { existsSync } from 'node:fs'
+import {
+  coverage,
+  formatSize,
+  type HostDump,
+  qemuVtop,
+  Task,
+  viewOf,
+  type Vm,
+} from '../../core/index.ts'
+import { type Questions, readQuestions, subjectOf } from './addresses.ts'
+import { dumpArgument, withDump } from './dumps.ts'
+import { exitCode, print, usageError, type Verb } from './verb.ts'
+
+const help = `Usage: qemu-vtop slice DUMP OUT -g PID|TASKP -p GPA... [--content] [--force]
+
+Writes the pages that are needed to translate some addresses to a dump of their
+own: a standard kdump-compressed file of a few MB, small enough to be sent. It
+also lists the host's tasks and virtual machines, completes the names of symbols
+and structures, and draws the guest's map. A page that none of this needs is not
+in it.
+
+  -g, --task PID|TASKP   the process (QEMU or another), as for vtop
+      --vm VM            instead of -g: a virtual machine, as for vtop
+  -p, --gpa GPA...       addresses in hex; @FILE reads them from a file, - from
+                         stdin
+      --content          also the host page behind each address: what the guest
+                         had there
+      --force            replace OUT if it is there
+
+Examples:
+  qemu-vtop slice vmcore small.kdump -g 191579 -p 34de5840
+  qemu-vtop slice vmcore small.kdump -g 191579 -p @addresses.txt
+
+Exit codes:
+  0  written
+  1  the dump or the task cannot be used, or OUT cannot be written
+  2  the arguments are wrong
+`
+
+async function run(args: readonly string[]): Promise<number> {
+  const questions = await readQuestions(args, ['force', 'content'])
+  const [path, out, ...more] = questions.positionals
+  if (path === undefined || out === undefined) throw usageError('DUMP and OUT must be given')
+  dumpArgument([path, ...more])
+  return withDump(
+    path,
+    async (dump) => {
+      const replace = questions.switches.has('force')
+      if (!replace && existsSync(out))
+        throw usageError(`${out} is there already; --force replaces it`)
+      // First: a task that is known already would be a page less to read.
+      for (const value of [dump, dump.vms]) viewOf(value)
+      const subject = subjectOf(dump, questions)
+      readAnswers(dump, subject, questions)
+      const { pages, bytes } = dump.slice(out, { overwrite: replace })
+      await print(`${out}: ${pages} pages, ${formatSize(bytes)}\n`)
+      return exitCode.ok
+    },
+    { record: true },
+  )
+}
+
+/** Asks what a notebook may ask: whatever shows these has read them, and what was read is what the slice holds. */
+function readAnswers(dump: HostDump, subject: Task<Vm> | Vm, { gpas, switches }: Questions): void {
+  const task = subject instanceof Task ? subject : subject.task
+  const tasks = dump.tasks()
+  for (const value of [tasks, ...tasks, subject]) viewOf(value)
+  for (const vm of dump.vms) {
+    coverage(vm)
+    vm.struct.$bytes()
+    for (const struct of [vm.task?.struct, vm.task?.mm]) struct?.$bytes()
+  }
+  viewOf(task?.vmas)
+  JSON.stringify([task?.files.map(({ path }) => path), task?.threads, dump.swaps])
+  for (const gpa of gpas) {
+    const translation = qemuVtop(subject, gpa)
+    JSON.stringify(translation)
+    viewOf(translation)
+    const { hpa } = translation
+    if (switches.has('content') && hpa !== null) dump.memory.tryPage(Math.floor(hpa / 4096))
+  }
+  // The types of the kernel and its modules, and the names of its symbols.
+  dump.declarations()
+  const { modules, symbols } = dump.host
+  for (const { name } of modules.list()) modules.types(name)
+  symbols.nearest(dump.host.symbol('init_task'))
+}
+
+/** The verb `slice`. */
+export const verb: Verb = { help, run }

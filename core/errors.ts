@@ -71,6 +71,16 @@ export class FaultError extends DumpError {
     this.reason = reason
     this.detail = detail
   }
+
+  /** The same fault, with what the bytes were wanted for behind its text. */
+  neededFor(what: string): FaultError {
+    return new FaultError(
+      this.space,
+      this.address,
+      this.reason,
+      `${this.detail} (needed for ${what})`,
+    )
+  }
 }
 
 /** A symbol, type, member or other name is not in this dump. */

@@ -44,7 +44,10 @@ function vmOf(subject: Task<Vm> | Vm): Vm {
     throw new TaskError('not-a-vmm', `task${who} is not a qemu process`)
   }
   if (another !== undefined) {
-    const all = subject.vms.map((each) => each.name ?? hex(each.address)).join(', ')
+    // One process, one command line: a name would not tell them apart.
+    const all = subject.vms
+      .map(({ address }, i) => `task.vms[${i}] is kvm ${hex(address)}`)
+      .join(', ')
     throw new TaskError(
       'several-vms',
       `task ${subject.pid} has ${subject.vms.length} virtual machines (${all}): pass one of them, qemuVtop(task.vms[0], gpa)`,

@@ -2,6 +2,7 @@
 // Bytes of a dump file by offset, checked against the file's end.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { DumpError, FormatError } from '../errors.ts'
 
 /** Random access to the bytes of a dump. A file on disk is one; a test's array is another. */
@@ -22,7 +23,9 @@ export function openFile(path: string): FileBytes {
     // Not to wait for a writer when the path is a pipe's.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    throw new DumpError('open', `cannot open the dump '${path}': ${reasonOf(error)}`, {
+    const where = isAbsolute(path) ? '' : ` (in ${process.cwd()})`
+    const reason = openReasons[codeOf(error)] ?? reasonOf(error)
+    throw new DumpError('open', `cannot open the dump '${path}'${where}: ${reason}`, {
       cause: error,
     })
   }
@@ -74,6 +77,18 @@ export function bytesAsFile(name: string, bytes: Uint8Array): FileBytes {
       return
     },
   }
+}
+
+/** The errors of open(2) that people meet, in words. */
+const openReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'its permissions do not let you read it',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Memslots: KVM's records of which run of guest frames is backed by which run of host virtual addresses.
 
+import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { CorruptError, UnsupportedError } from '../errors.ts'
 import { RbTrees } from '../linux/rbtree.ts'
@@ -99,7 +100,7 @@ export class Memslots {
       const set = space.u64(memslots + BigInt(addressSpace * 8))
       if (set === 0n) continue
       const ofSet = [...this.#era(set)].map((at) => this.#read(addressSpace, at))
-      slots.push(...ofSet.filter((slot) => slot.npages > 0).sort((a, b) => a.baseGfn - b.baseGfn))
+      slots.push(...inOrder(ofSet.filter((slot) => slot.npages > 0)))
     }
     return slots
   }
@@ -113,7 +114,8 @@ export class Memslots {
     const { baseGfn, npages, hva, flags, id } = this.#slot.at(this.#host.space, at)
     // 52 bits of guest physical address, less the 12 of a page.
     if (baseGfn + npages > 2 ** 40) {
-      throw new CorruptError('kvm_memory_slot', at, `gfn ${baseGfn} and ${npages} pages`)
+      const problem = `gfn ${hex(baseGfn)} and ${npages} pages are more than a guest can have`
+      throw new CorruptError('kvm_memory_slot', at, problem)
     }
     return {
       addressSpace,
@@ -129,6 +131,18 @@ export class Memslots {
       address: at,
     }
   }
+}
+
+/** Slots by gfn. KVM lets none overlap another (kvm_set_memory_region of virt/kvm/kvm_main.c). */
+function inOrder(slots: readonly Memslot[]): Memslot[] {
+  const sorted = [...slots].sort((a, b) => a.baseGfn - b.baseGfn)
+  for (const [i, slot] of sorted.entries()) {
+    const below = sorted[i - 1]
+    if (below === undefined || slot.baseGfn >= below.baseGfn + below.npages) continue
+    const problem = `slot ${slot.id} at gpa ${hex(slot.gpa)} overlaps slot ${below.id} at ${hex(below.gpa)}`
+    throw new CorruptError('kvm_memory_slot', slot.address, problem)
+  }
+  return sorted
 }
 
 /** How the slots of a set are kept; `member` of kvm_memslots tells which. A new era is one more entry, newest first. */
@@ -153,7 +167,7 @@ function treeEra(host: MemslotHost): Era {
   return function* (at) {
     const { top, nodeIndex } = set.at(space, at)
     if (nodeIndex !== 0 && nodeIndex !== 1) {
-      throw new CorruptError('kvm_memslots.node_idx', at, `is ${nodeIndex}`)
+      throw new CorruptError('kvm_memslots.node_idx', at, `is ${nodeIndex}; wanted 0 or 1`)
     }
     const offset = BigInt(slot.offset('nodes') + nodeIndex * nodeSize)
     for (const node of trees.nodes(top, 'kvm_memslots.gfn_tree', SLOT_LIMIT)) yield node - offset
@@ -171,7 +185,8 @@ function arrayEra(host: MemslotHost): Era {
   return function* (at) {
     const { slots, used } = set.at(space, at)
     if (used < 0 || used > SLOT_LIMIT) {
-      throw new CorruptError('kvm_memslots.used_slots', at, `is ${used}`)
+      const problem = `is ${used}, but KVM allows ${SLOT_LIMIT} slots`
+      throw new CorruptError('kvm_memslots.used_slots', at, problem)
     }
     for (let i = 0; i < used; i++) yield slots + BigInt(i * size)
   }

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { MissingError, TaskError } from '../errors.ts'
+import { CorruptError, MissingError, TaskError } from '../errors.ts'
 import { type Linux } from '../linux/linux.ts'
 import { listNodes } from '../linux/list.ts'
 import { type Task, type Tasks } from '../linux/task.ts'
@@ -157,10 +157,20 @@ export class Vm {
     )
   }
 
-  /** The user memory of the VMM, in which the guest's memory lies. */
+  /** The user memory of the VMM, in which the guest's memory lies. Throws TaskError while the VM is torn down. */
   get userSpace(): UserSpace {
+    this.checkAlive()
     this.#space ??= this.#vms.tasks.userSpace(this.mmAddress)
     return this.#space
+  }
+
+  /** Throws TaskError, in the words of the crash extension, when the VM is being torn down and has no memory any more. */
+  checkAlive(): void {
+    if (this.mmAddress !== 0n) return
+    throw new TaskError(
+      'no-vm',
+      `failed to get information of qemu process: the virtual machine at ${hex(this.address)} is being torn down (its kvm.mm is 0)`,
+    )
   }
 
   /** The raw `struct kvm`. */
@@ -179,9 +189,19 @@ export class Vm {
     }
   }
 
+  /** A command line that cannot be makes a VM nameless, no more: `task.commandLine` says what is wrong with it. */
+  #readCommandLine(): readonly string[] | null {
+    try {
+      return this.task?.commandLine ?? null
+    } catch (error) {
+      if (error instanceof CorruptError) return null
+      throw error
+    }
+  }
+
   /** The value behind an option of the VMM's command line. */
   #argument(option: string): string | null {
-    this.#commandLine ??= this.task?.commandLine ?? null
+    this.#commandLine ??= this.#readCommandLine()
     const at =
       this.#commandLine?.findIndex((word) => word === option || word === `-${option}`) ?? -1
     return at < 0 ? null : (this.#commandLine?.[at + 1] ?? null)

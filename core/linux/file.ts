@@ -7,7 +7,7 @@ import { type Host } from './host.ts'
 import { Paths } from './path.ts'
 
 /** No process can open more: the ceiling of sysctl fs.nr_open (fs/file.c). */
-const DESCRIPTOR_LIMIT = 0x7fffffc0 / 8
+const DESCRIPTOR_LIMIT = 0x0fffffc0
 
 /** One open file of a process. */
 export interface OpenFile {
@@ -46,8 +46,10 @@ export class Files {
   *of(files: bigint): Generator<OpenFile> {
     const { space } = this.#host
     const table = this.#table.at(space, this.#files.at(space, files).table)
-    if (table.count > DESCRIPTOR_LIMIT) {
-      throw new CorruptError('fdtable.max_fds', table.address, `is ${table.count}`)
+    // alloc_fdtable of fs/file.c rounds up to whole words of the bitmaps beside it.
+    if (table.count > DESCRIPTOR_LIMIT || table.count % 64 !== 0) {
+      const problem = `is ${table.count}; wanted a multiple of 64 up to ${DESCRIPTOR_LIMIT}`
+      throw new CorruptError('fdtable.max_fds', table.address, problem)
     }
     for (let fd = 0; fd < table.count; fd++) {
       const address = space.u64(table.files + BigInt(fd * 8))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Linked lists of the kernel (`struct list_head`, `struct hlist_node`), walked with a limit and a cycle check.
 
-import { CorruptError } from '../errors.ts'
+import { CorruptError, FaultError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 
 /** No list of a host is longer: PID_MAX_LIMIT of include/linux/threads.h is 4 Mi. */
@@ -20,13 +20,22 @@ export function* chainNodes(space: Space, first: bigint, what: string): Generato
   yield* follow(space, first, 0n, what)
 }
 
+function nextOf(space: Space, node: bigint, what: string, count: number): bigint {
+  try {
+    return space.u64(node)
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    throw error.neededFor(`${what}, entry ${count}`)
+  }
+}
+
 function* follow(space: Space, first: bigint, end: bigint, what: string): Generator<bigint> {
   // Brent's cycle check: a marker that moves to where we are each time the distance to it doubles.
   let marker = 0n
   let power = 1
   let distance = 0
   let count = 0
-  for (let node = first; node !== end; node = space.u64(node)) {
+  for (let node = first; node !== end;) {
     if (node === 0n) throw new CorruptError(what, end, `a NULL link after ${count} entries`)
     if (node === marker) throw new CorruptError(what, node, `a cycle after ${count} entries`)
     if (++count > LIMIT) throw new CorruptError(what, node, `more than ${LIMIT} entries`)
@@ -35,6 +44,9 @@ function* follow(space: Space, first: bigint, end: bigint, what: string): Genera
       power *= 2
       distance = 0
     }
+    // Read before the caller looks at the node, so that a link that leads nowhere is told as one of this list.
+    const next = nextOf(space, node, what, count)
     yield node
+    node = next
   }
 }

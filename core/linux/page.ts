@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `struct page`: what the kernel knows of one frame of physical memory.
 
+import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { FaultError } from '../errors.ts'
+import { CorruptError, FaultError } from '../errors.ts'
 import { int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
 import { Folios } from './folio.ts'
@@ -50,7 +51,7 @@ export class Pages {
   readonly #uses: PageUses
   readonly #folios: Folios
   readonly #page
-  readonly #flagNames: ReadonlyMap<string, number>
+  readonly #flagNames: ReadonlyMap<number, { name: string; anonName: string }>
   readonly #nodeShift: number
   readonly #zoneShift: number
   readonly #zoneBits: number
@@ -69,12 +70,12 @@ export class Pages {
       mapcount: int('_mapcount'),
       pageType: optional(uint('page_type')),
     })
-    this.#flagNames = host.types.enumerators('pageflags') ?? new Map<string, number>()
     // The upper bits are, from the top: node, zone (include/linux/page-flags-layout.h; sections need none with vmemmap).
     const nodeBits = Math.ceil(Math.log2(host.vmcoreinfo.length('node_data') ?? 1))
     this.#zoneBits = zoneBits(host.types)
     this.#nodeShift = 64 - nodeBits
     this.#zoneShift = this.#nodeShift - this.#zoneBits
+    this.#flagNames = flagNames(host.types, this.#zoneShift)
   }
 
   /** The frame if the host can have it, else undefined. */
@@ -97,23 +98,30 @@ export class Pages {
   /** The `struct page` of a frame, or undefined when the kernel has none or the dump lacks it. */
   find(pfn: number): Page | undefined {
     try {
-      return this.#read(pfn)
+      return this.at(pfn)
     } catch (error) {
       if (error instanceof FaultError) return undefined
       throw error
     }
   }
 
-  #read(pfn: number): Page {
+  /** The `struct page` of a frame. Throws FaultError when the kernel has none or the dump lacks it. */
+  at(pfn: number): Page {
     const { space, bases } = this.#host
     const address = bases.vmemmap + BigInt(pfn * this.#page.size)
     const record = this.#page.at(space, address)
     const headAddress = this.#folios.head(address)
+    const headFrame = headAddress === address ? pfn : this.frameAt(headAddress)
+    if (headFrame === undefined) {
+      throw new CorruptError('page.compound_head', address, `${hex(headAddress)} is no struct page`)
+    }
     const head = headAddress === address ? record : this.#page.at(space, headAddress)
     const order = this.#folios.order(headAddress)
     const flagBits = record.flags
-    const flags = this.#names(flagBits)
-    const use = this.#uses.of(pfn, head, this.#names(head.flags), () =>
+    // PAGE_MAPPING_ANON, bit 0 of the mapping.
+    const isAnon = (head.mapping & 1n) === 1n
+    const flags = this.#names(flagBits, isAnon)
+    const use = this.#uses.of(pfn, head, this.#names(head.flags, isAnon), () =>
       this.#folios.isHugetlb(headAddress),
     )
     const isUser = ['anon', 'file', 'shmem', 'ksm', 'hugetlb'].includes(use)
@@ -128,7 +136,7 @@ export class Pages {
       refcount: head.refcount,
       mapcount: isUser ? this.#folios.mapcount(headAddress, order, record.mapcount, use) : null,
       use,
-      head: this.frameAt(headAddress) ?? pfn,
+      head: headFrame,
       order,
       isLarge: order > 0 && isUser && use !== 'hugetlb',
       node: Number(flagBits >> BigInt(this.#nodeShift)),
@@ -137,17 +145,30 @@ export class Pages {
     }
   }
 
-  /** The names of the flag bits below the zone; of names that share a bit, the first of the enum. */
-  #names(bits: bigint): string[] {
-    const seen = new Set<number>()
+  /** The names of the flag bits below the zone. */
+  #names(bits: bigint, isAnon: boolean): string[] {
     const names: string[] = []
-    for (const [name, bit] of this.#flagNames) {
-      if (!name.startsWith('PG_') || seen.has(bit) || bit >= this.#zoneShift) continue
-      seen.add(bit)
-      if ((bits >> BigInt(bit)) & 1n) names.push(name.slice(3))
+    for (const [bit, { name, anonName }] of this.#flagNames) {
+      if ((bits >> BigInt(bit)) & 1n) names.push(isAnon ? anonName : name)
     }
     return names
   }
+}
+
+// Bits that belong to a page's owner: for anonymous memory they mean this (include/linux/page-flags.h).
+const anonNames = ['PG_swapcache', 'PG_anon_exclusive']
+
+/** The names of each flag bit, ascending. Of several the first counts, except for anonymous pages those above. */
+function flagNames(types: Types, end: number): Map<number, { name: string; anonName: string }> {
+  const names = new Map<number, { name: string; anonName: string }>()
+  for (const [key, bit] of types.enumerators('pageflags') ?? []) {
+    if (!key.startsWith('PG_') || bit >= end) continue
+    const name = key.slice('PG_'.length)
+    const known = names.get(bit)
+    if (known === undefined) names.set(bit, { name, anonName: name })
+    else if (anonNames.includes(key)) names.set(bit, { ...known, anonName: name })
+  }
+  return new Map([...names].sort(([a], [b]) => a - b))
 }
 
 /** ZONES_SHIFT of include/linux/page-flags-layout.h. */

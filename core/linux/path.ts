@@ -112,23 +112,26 @@ export class Paths {
     let path = ''
     let { mount, dentry } = place
     let mounts = 0
-    for (let depth = 0; depth < DEPTH_LIMIT; depth++) {
+    for (let depth = 0; depth < DEPTH_LIMIT;) {
       const entry = this.#dentry.at(space, dentry)
       const atRoot = dentry === this.#vfsmount.at(space, mount).root
       if (atRoot || entry.parent === dentry) {
         const outer = this.#mount.at(space, mount - BigInt(this.#mount.offset('vfsmount')))
         if (outer.parent === outer.address || !atRoot) return path
         if (++mounts > MOUNT_LIMIT) {
-          throw new CorruptError('mount.mnt_parent', outer.address, 'a cycle of mounts')
+          const problem = `more than ${MOUNT_LIMIT} mounts above it: a cycle`
+          throw new CorruptError('mount.mnt_parent', outer.address, problem)
         }
         dentry = outer.mountpoint
         mount = outer.parent + BigInt(this.#mount.offset('vfsmount'))
       } else {
         path = `/${this.#name(entry)}${path}`
         dentry = entry.parent
+        depth++
       }
     }
-    throw new CorruptError('dentry.d_parent', place.dentry, `more than ${DEPTH_LIMIT} parents`)
+    const problem = `more than ${DEPTH_LIMIT} parents: a cycle`
+    throw new CorruptError('dentry.d_parent', place.dentry, problem)
   }
 
   /** IS_ROOT on the root of its own mount: the kernel then prints the mount, not the made-up name. */
@@ -140,7 +143,8 @@ export class Paths {
 
   #name(entry: { name: bigint; nameLength: number; address: bigint }): string {
     if (entry.nameLength > NAME_LIMIT) {
-      throw new CorruptError('dentry.d_name.len', entry.address, `is ${entry.nameLength}`)
+      const problem = `is ${entry.nameLength}, but no name has more than ${NAME_LIMIT} bytes`
+      throw new CorruptError('dentry.d_name.len', entry.address, problem)
     }
     const bytes = this.#host.space.bytes(entry.name, entry.nameLength)
     return new TextDecoder().decode(bytes)

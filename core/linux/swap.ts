@@ -47,6 +47,7 @@ export class Swap {
   readonly #files: Files
   readonly #pages: Pages
   readonly #info
+  readonly #file
   readonly #inode
   #cache: SwapCache | undefined
   #devices: readonly SwapDevice[] | undefined
@@ -67,7 +68,8 @@ export class Swap {
       max: uint('max'),
       swapMap: optional(pointer('swap_map')),
     })
-    this.#inode = layout(host.types, 'file', { inode: pointer('f_inode') })
+    this.#file = layout(host.types, 'file', { inode: pointer('f_inode') })
+    this.#inode = layout(host.types, 'inode', { mode: uint('i_mode') })
   }
 
   /** The devices and files that are switched on, by type. */
@@ -96,17 +98,18 @@ export class Swap {
     const { space } = this.#host
     const count = space.u32(this.#host.symbol('nr_swapfiles'))
     if (count > this.format.maxSwapFiles) {
-      throw new CorruptError('nr_swapfiles', this.#host.symbol('nr_swapfiles'), `is ${count}`)
+      const problem = `is ${count}, but this kernel has room for ${this.format.maxSwapFiles} devices`
+      throw new CorruptError('nr_swapfiles', this.#host.symbol('nr_swapfiles'), problem)
     }
     const devices: SwapDevice[] = []
     for (let type = 0; type < count; type++) {
       const info = this.#info.at(space, this.#address(type))
       if ((info.flags & SWP_USED) === 0 || info.file === 0n) continue
-      const { inode } = this.#inode.at(space, info.file)
+      const { mode } = this.#inode.at(space, this.#file.at(space, info.file).inode)
       devices.push({
         type,
         path: this.#files.path(info.file),
-        kind: (space.u16(inode) & S_IFMT) === S_IFBLK ? 'partition' : 'file',
+        kind: (mode & S_IFMT) === S_IFBLK ? 'partition' : 'file',
         pages: info.pages,
         usedPages: info.usedPages % 2 ** 30,
         priority: info.priority,

@@ -12,8 +12,8 @@ import { type Linux } from './linux.ts'
 import { listNodes } from './list.ts'
 import { type Vma } from './vma.ts'
 
-/** No command line is longer: MAX_ARG_STRLEN of include/uapi/linux/binfmts.h. */
-const COMMAND_LINE_LIMIT = 131072
+/** No command line is longer: three quarters of _STK_LIM, as bprm_stack_limits of fs/exec.c has it. */
+const COMMAND_LINE_LIMIT = 6 << 20
 
 /** The tasks of one host. `V` is what the layer above finds in a task's files: its virtual machines. */
 export class Tasks<V> {
@@ -85,32 +85,32 @@ export class Tasks<V> {
    * none. Text of digits is a pid, other text and what is too large for a pid an address, as crash reads it.
    */
   find(selector: number | bigint | string): Task<V> {
-    const found = this.#byPidOrAddress(selector)
+    const isPid = typeof selector === 'string' ? /^\d{1,7}$/.test(selector) : selector < 1 << 22
+    const address = isPid ? undefined : parseAddress(selector)
+    const { found, unread } =
+      isPid || address !== undefined
+        ? this.#search((task) => (isPid ? task.pid === Number(selector) : task.address === address))
+        : { found: undefined, unread: 0 }
     if (found !== undefined) return found
     const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
-    throw new TaskError('no-such-task', `invalid task or pid value: ${given}`)
+    const but = unread === 0 ? '' : ` (the threads of ${unread} processes are not in this dump)`
+    throw new TaskError('no-such-task', `invalid task or pid value: ${given}${but}`)
   }
 
-  #byPidOrAddress(selector: number | bigint | string): Task<V> | undefined {
-    const isPid = typeof selector === 'string' ? /^\d{1,7}$/.test(selector) : selector < 1 << 22
-    if (isPid) return this.#byPid(Number(selector))
-    const taskAddress = parseAddress(selector)
-    if (taskAddress === undefined) return undefined
+  /** Looks at processes first, then at threads. `unread` counts processes whose threads the dump lacks. */
+  #search(is: (task: Task<V>) => boolean): { found: Task<V> | undefined; unread: number } {
+    for (const process of this.processes()) if (is(process)) return { found: process, unread: 0 }
+    let unread = 0
     for (const process of this.processes()) {
-      if (process.address === taskAddress) return process
+      if (process.pid === 0) continue
+      try {
+        for (const thread of this.threads(process)) if (is(thread)) return { found: thread, unread }
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error
+        unread++
+      }
     }
-    for (const thread of this.#allThreads()) if (thread.address === taskAddress) return thread
-    return undefined
-  }
-
-  #byPid(pid: number): Task<V> | undefined {
-    for (const process of this.processes()) if (process.pid === pid) return process
-    for (const thread of this.#allThreads()) if (thread.pid === pid) return thread
-    return undefined
-  }
-
-  *#allThreads(): Generator<Task<V>> {
-    for (const process of this.processes()) if (process.pid !== 0) yield* this.threads(process)
+    return { found: undefined, unread }
   }
 
   /** The process that has an mm; undefined when no task has this address space. */
@@ -137,7 +137,13 @@ export class Tasks<V> {
   /** The user address space of an mm, by its top page table. */
   userSpace(mm: bigint): UserSpace {
     const pgd = this.#mm.at(this.host.space, mm).pgd
-    return new UserSpace(this.host.memory, this.host.rules, this.host.space.physical(pgd))
+    const { memory, rules, space } = this.host
+    try {
+      return new UserSpace(memory, rules, space.physical(pgd))
+    } catch (error) {
+      if (error instanceof FaultError) throw error.neededFor(`mm_struct.pgd of ${hex(mm)}`)
+      throw error
+    }
   }
 
   /** The bytes between arg_start and arg_end of an mm, at the NULs. Throws FaultError when the dump lacks them. */
@@ -145,7 +151,8 @@ export class Tasks<V> {
     const { argStart, argEnd } = this.#mm.at(this.host.space, mm)
     const length = argEnd - argStart
     if (length < 0n || length > BigInt(COMMAND_LINE_LIMIT)) {
-      throw new CorruptError('mm_struct.arg_end', mm, `${length} bytes behind arg_start`)
+      const problem = `${hex(argEnd)} lies ${length} bytes behind arg_start; no command line is so long`
+      throw new CorruptError('mm_struct.arg_end', mm, problem)
     }
     const text = new TextDecoder().decode(this.userSpace(mm).bytes(argStart, Number(length)))
     return text.replace(/\0+$/, '').split('\0')

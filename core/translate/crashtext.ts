@@ -173,6 +173,7 @@ function newLines(t: Translated): string[] {
     ['ALSO SET', otherFlags(t)],
     ['CACHED AT', cachedAt(t)],
     ['PAGE IS', t.page === null ? undefined : describePage(t.page)],
+    ...(t.remarks ?? []).map((remark): [string, string] => ['NOT READ', remark]),
   ]
   return lines.flatMap(([name, text]) => (text === undefined ? [] : sentence(name, text)))
 }

@@ -60,13 +60,15 @@ export interface TranslationJson {
     readonly node: number
     readonly isPoisoned: boolean
   } | null
+  /** Why vma or page could not be read; only there when something is wrong. */
+  readonly remarks?: readonly string[]
 }
 
 const hexOrNull = (value: number | bigint | null) => (value === null ? null : hex(value))
 
 /** Makes the JSON form of a translation. */
 export function translationJson(translation: Translated): TranslationJson {
-  const { swap, slot, walk, vma, page } = translation
+  const { swap, slot, walk, vma, page, remarks = [] } = translation
   return {
     gpa: hex(translation.gpa),
     hva: hexOrNull(translation.hva),
@@ -117,5 +119,6 @@ export function translationJson(translation: Translated): TranslationJson {
       node: page.node,
       isPoisoned: page.isPoisoned,
     },
+    ...(remarks.length > 0 ? { remarks } : {}),
   }
 }

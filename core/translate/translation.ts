@@ -58,4 +58,6 @@ export interface TranslationFacts {
 export interface Translated extends TranslationFacts {
   readonly vma: Vma | null
   readonly page: Page | null
+  /** Why VMA or page could not be read, one sentence each; empty when nothing is wrong. */
+  readonly remarks?: readonly string[]
 }

@@ -2,7 +2,7 @@
 // Layouts: the offsets that a reader of one structure needs, looked up once and by presence, never by version.
 
 import { nearNames } from '../bytes/near.ts'
-import { FormatError, MissingError } from '../errors.ts'
+import { FaultError, FormatError, MissingError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 import { type Field, type Reader } from './field.ts'
 import { resolve, type Member, type StructType, type Type, type Types } from './type.ts'
@@ -44,7 +44,7 @@ export function layout<const F extends Fields>(types: Types, name: string, field
   const readers = new Map<string, Reader<unknown>>()
   for (const [key, field] of Object.entries(fields)) {
     const member = firstOf(struct, field)
-    readers.set(key, member === undefined ? () => undefined : field.reader(name, member))
+    readers.set(key, member === undefined ? () => undefined : named(struct, name, field, member))
     if (member !== undefined) found.set(key, member)
     else if (!field.isOptional) throw missingMember(types, struct, name, field.paths)
     for (const other of others) checkSame(name, key, member, firstOf(other, field))
@@ -73,6 +73,25 @@ export function arrayLength(types: Types, struct: string, path: string): number 
 export function memberType(types: Types, struct: string, path: string): Type | undefined {
   const member = types.struct(struct)?.member(path)
   return member && resolve(member.type)
+}
+
+/** The reader of a member, whose faults say which member it is. */
+function named(
+  struct: StructType,
+  name: string,
+  field: Field<unknown>,
+  member: Member,
+): Reader<unknown> {
+  const read = field.reader(name, member)
+  const path = field.paths.find((one) => struct.member(one) !== undefined) ?? member.name
+  return (space, address) => {
+    try {
+      return read(space, address)
+    } catch (error) {
+      if (error instanceof FaultError) throw error.neededFor(`${name}.${path}`)
+      throw error
+    }
+  }
 }
 
 function firstOf(struct: StructType, field: Field<unknown>): Member | undefined {

@@ -17,10 +17,10 @@ import { type Block, type FieldsBlock, type Part, type TableBlock, type View } f
 import { type SlotMap } from './chart.ts'
 import { slotMapsOf } from './counted.ts'
 import { memslotsTable } from './memslots.ts'
-import { pageTable } from './page.ts'
+import { pageFields } from './page.ts'
 import { has } from './table.ts'
 import { toneOf } from './tone.ts'
-import { vmaTable } from './vma.ts'
+import { vmaFields } from './vma.ts'
 import { walkBlocks } from './walk.ts'
 
 /** What the class brings beyond the facts: its own text, and the virtual machine that was asked about. */
@@ -62,11 +62,11 @@ export function translationView(t: Translated, slotMap?: SlotMap, text = crashTe
     },
     { kind: 'line', parts: factsOf(t) },
     ...reasonBlocks(t),
-    ...(t.walk === null ? [] : walkBlocks(t.walk, 'hva')),
+    ...(t.walk === null ? [] : walkBlocks(t.walk, 'hva', t.state)),
     ...detail('swap', t.swap && swapBlock(t.swap)),
     ...detail('memslot', t.slot && slotTable(t.slot)),
-    ...detail('VMA', t.vma && vmaTable([t.vma], null)),
-    ...detail('struct page', t.page && pageTable(t.page)),
+    ...detail('VMA', t.vma && vmaFields(t.vma)),
+    ...detail('struct page', t.page && pageFields(t.page)),
   ]
   return { text, blocks, charts: slotMap === undefined ? [] : [slotMap] }
 }
@@ -104,7 +104,11 @@ function factsOf(t: Translated): Part[] {
 function reasonBlocks(t: Translated): Block[] {
   const inverted = describeInverted(t)
   const isPlain = t.state === 'mapped' && lastStep(t)?.kind !== 'prot-none'
-  const texts = [...(isPlain ? [] : [t.reason]), ...(inverted === undefined ? [] : [inverted])]
+  const texts = [
+    ...(isPlain ? [] : [t.reason]),
+    ...(inverted === undefined ? [] : [inverted]),
+    ...(t.remarks ?? []).map((remark) => `not read: ${remark}`),
+  ]
   return texts.map((text) => ({ kind: 'line', parts: [{ text: printable(text, 1000) }] }))
 }
 

@@ -68,12 +68,14 @@ describe('openPages', () => {
 })
 
 describe('openFile', () => {
-  it('gives the reason of the system when there is no such file', () => {
-    assert.throws(
-      () => openFile(join(folder, 'none')),
-      (error) =>
-        error instanceof DumpError && error.code === 'open' && /ENOENT/.test(error.message),
-    )
+  it('says when there is no such file, and where it was looked for', () => {
+    for (const [path, place] of [
+      [join(folder, 'none'), ''],
+      ['none', ` (in ${process.cwd()})`],
+    ] as const) {
+      const message = `cannot open the dump '${path}'${place}: there is no such file`
+      assert.throws(() => openFile(path), new DumpError('open', message))
+    }
   })
 
   it('does not wait at a pipe, and refuses folders', () => {

@@ -51,6 +51,11 @@ for (const kernel of kernels) {
       assert.equal(checked.size, pagemap.length / 2)
     })
 
+    it('finds the copy in the swap cache of every page on a disk, and none of a page in zram', () => {
+      const wanted = { '5.10': 2596, '6.12': 3929, '7.3': 3058 }
+      assert.equal(checkSwapCache(dump), wanted[kernel])
+    })
+
     // The other two were filtered at a dump level that leaves out the pages of guests.
     if (kernel === '6.12') {
       it('finds what the guest wrote at the hpa of every page that it wrote', () => {
@@ -119,6 +124,36 @@ function checkSlot(vm: Vm, gpa: number, pages: number, pagemap: Uint32Array, fir
 }
 
 /**
+ * Counts the swapped pages that are still in memory. The kernel marks such a frame (PG_swapcache); where the dump keeps
+ * it, the frame holds the gpa that was asked for.
+ */
+function checkSwapCache(dump: HostDump): number {
+  let cached = 0
+  for (const { vm, gpa } of allPages(dump)) {
+    const { swap } = qemuVtop(vm, gpa)
+    if (swap === null) continue
+    const where = `0x${gpa.toString(16)} on ${swap.path ?? ''}`
+    assert.equal(swap.cachedAt !== null, swap.path !== '/dev/zram0', where)
+    if (swap.cachedAt === null) continue
+    cached++
+    const pfn = swap.cachedAt / 4096
+    assert.ok(vm.linux.pages.find(pfn)?.flags.includes('swapcache'), where)
+    const page = dump.memory.tryPage(pfn)
+    if (!(page instanceof Uint8Array)) continue
+    assert.equal(new BigUint64Array(page.slice(16, 24).buffer)[0], BigInt(gpa), where)
+  }
+  return cached
+}
+
+function* allPages(dump: HostDump): Generator<{ vm: Vm; gpa: number }> {
+  for (const vm of dump.vms) {
+    for (const slot of vm.memslots.filter(({ addressSpace }) => addressSpace === 0)) {
+      for (let gpa = slot.gpa; gpa < slot.gpa + slot.size; gpa += 4096) yield { vm, gpa }
+    }
+  }
+}
+
+/**
  * The guests wrote a page's own gpa into it: at bytes 0, 8, 16 and 24 a mark, the guest's id, the gpa, and ~gpa. Looks
  * at all recorded pages of that kind, and then at every page of the guest: one with the mark must hold its own gpa.
  */
@@ -138,12 +173,10 @@ function checkContents(dump: HostDump, { pid, vmid, name, translations, content_
       assert.equal(ownGpa(parseInt(gpa) - (parseInt(gpa) % 4096)), true, `${name} ${gpa}`)
   }
   let seen = 0
-  for (const slot of vm.memslots.filter(({ addressSpace }) => addressSpace === 0)) {
-    for (let gpa = slot.gpa; gpa < slot.gpa + slot.size; gpa += 4096) {
-      const isOwn = ownGpa(gpa)
-      assert.notEqual(isOwn, false, `${name} 0x${gpa.toString(16)}`)
-      if (isOwn === true) seen++
-    }
+  for (const { gpa } of [...allPages(dump)].filter((page) => page.vm === vm)) {
+    const isOwn = ownGpa(gpa)
+    assert.notEqual(isOwn, false, `${name} 0x${gpa.toString(16)}`)
+    if (isOwn === true) seen++
   }
   const wrote = Object.entries(content_check).filter(([kind]) => kind.endsWith('/ pattern'))
   assert.equal(

@@ -76,7 +76,7 @@ const failing: Readonly<Record<string, readonly [readonly string[], RegExp]>> = 
   'a file that is no dump': [['package.json', '-g', '1', '-p', '0'], /package\.json is no dump/],
   'a dump that is not there': [
     ['/no/such/vmcore', '-g', '1', '-p', '0'],
-    /\/no\/such\/vmcore.*ENOENT/,
+    /\/no\/such\/vmcore.*there is no such file/,
   ],
 }
 for (const [what, [args, message]] of Object.entries(failing)) {

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The structures of a built kernel: what this library reads of them, at places that no real kernel has.
+
+import { type CText, readCText } from './ctext.ts'
+
+/** Which of several forms a built kernel has. */
+export interface Forms {
+  /** How memslots are kept: since 5.17 in a tree, before in an array. */
+  readonly memslots: 'tree' | 'array'
+  /** How VMAs are kept: since 6.1 in a maple tree, before in a red-black tree. */
+  readonly vmas: 'maple' | 'rbtree'
+}
+
+/** The types of a kernel with these forms. */
+export function kernelTypes({ memslots, vmas }: Forms): CText {
+  const stores = { maple: 'struct maple_tree mm_mt', rbtree: 'struct rb_root mm_rb' }
+  const areas = { maple, rbtree: rbVmas }[vmas]
+  const slots = { tree: slotTree, array: slotArray }[memslots]
+  return readCText([common, areas, processes(stores[vmas]), files, pages, slots, kvm].join('\n'))
+}
+
+const common = `
+  struct list_head { struct list_head *next, *prev; };
+  struct hlist_bl_node { struct hlist_bl_node *next; void *pprev; };
+  struct rb_node { unsigned long parent_color; struct rb_node *rb_right, *rb_left; };
+  struct rb_root { struct rb_node *rb_node; };
+  struct xarray { unsigned int lock; void *xa_head; };
+  struct xa_node { unsigned char shift, offset; struct xa_node *parent; void *slots[64]; };
+  struct new_utsname { char sysname[65], nodename[65], release[65], version[65]; };
+  struct uts_namespace { struct new_utsname name; };
+`
+
+const maple = `
+  struct maple_metadata { unsigned char end, gap; };
+  struct maple_range_64 {
+    void *parent;
+    unsigned long pivot[15];
+    union { void *slot[16]; struct { void *pad[15]; struct maple_metadata meta; }; };
+  };
+  struct maple_arange_64 {
+    void *parent;
+    unsigned long pivot[9];
+    void *slot[10];
+    unsigned long gap[10];
+    struct maple_metadata meta;
+  };
+  struct maple_tree { int lock; unsigned int ma_flags; void *ma_root; };
+  struct vm_area_struct {
+    unsigned long vm_start, vm_end, vm_pgoff, vm_flags;
+    struct mm_struct *vm_mm;
+    struct file *vm_file;
+  };
+`
+
+const rbVmas = `
+  struct vm_area_struct {
+    unsigned long vm_start, vm_end;
+    struct rb_node vm_rb;
+    unsigned long vm_flags, vm_pgoff;
+    struct mm_struct *vm_mm;
+    struct file *vm_file;
+  };
+`
+
+const processes = (vmaStore: string) => `
+  struct mm_struct {
+    int map_count;
+    unsigned long arg_start, arg_end, start_brk, brk, start_stack;
+    ${vmaStore};
+    struct task_struct *owner;
+    unsigned long *pgd;
+  };
+  struct signal_struct { int live; struct list_head thread_head; };
+  struct task_struct {
+    char comm[16];
+    unsigned int __state;
+    int exit_state;
+    int tgid, pid;
+    struct mm_struct *mm;
+    struct task_struct *group_leader, *real_parent;
+    struct list_head thread_node, tasks;
+    struct signal_struct *signal;
+    struct files_struct *files;
+    long stack[1500];
+  };
+`
+
+const files = `
+  struct path { struct vfsmount *mnt; struct dentry *dentry; };
+  struct qstr { unsigned int hash, len; char *name; };
+  struct file_system_type { int fs_flags; char *name; };
+  struct super_block { long s_blocksize; struct file_system_type *s_type; };
+  struct address_space { struct inode *host; struct xarray i_pages; };
+  struct inode {
+    unsigned long i_ino;
+    struct super_block *i_sb;
+    unsigned int i_uid;
+    unsigned short i_mode;
+    struct address_space *i_mapping;
+    struct address_space i_data;
+  };
+  struct dentry_operations { void *d_hash, *d_dname; };
+  struct dentry {
+    struct dentry *d_parent;
+    struct hlist_bl_node d_hash;
+    struct qstr d_name;
+    struct super_block *d_sb;
+    struct inode *d_inode;
+    struct dentry_operations *d_op;
+  };
+  struct vfsmount { int mnt_flags; struct dentry *mnt_root; };
+  struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
+  struct file {
+    void *private_data;
+    struct path f_path;
+    struct inode *f_inode;
+    void *f_op;
+  };
+  struct fdtable { struct file **fd; unsigned long *open_fds; unsigned int max_fds; };
+  struct files_struct { int count; struct fdtable *fdt; struct fdtable fdtab; };
+`
+
+const pages = `
+  enum pageflags {
+    PG_locked, PG_uptodate, PG_dirty, PG_lru, PG_head, PG_reserved, PG_swapbacked, PG_swapcache,
+    PG_hwpoison, PG_anon_exclusive
+  };
+  enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, __MAX_NR_ZONES };
+  enum pagetype { PGTY_buddy = 240, PGTY_offline, PGTY_table, PGTY_guard, PGTY_hugetlb, PGTY_slab };
+  struct page {
+    unsigned long flags;
+    unsigned long compound_head;
+    unsigned long lru;
+    struct address_space *mapping;
+    unsigned long index;
+    int _refcount;
+    union { int _mapcount; unsigned int page_type; };
+    unsigned long private, memcg_data;
+  };
+  struct folio { struct page page; unsigned long _flags_1, _head_1; int _entire_mapcount; };
+  struct atomic_long { unsigned long counter; };
+  struct swap_info_struct {
+    short prio;
+    unsigned long flags;
+    struct file *swap_file;
+    char type;
+    unsigned int max, pages;
+    struct atomic_long inuse_pages;
+  };
+`
+
+const slotTree = `
+  struct kvm_memory_slot {
+    struct rb_node gfn_node[2];
+    unsigned long npages, base_gfn;
+    unsigned int flags;
+    short id;
+    unsigned short as_id;
+    unsigned long userspace_addr;
+  };
+  struct kvm_memslots { unsigned long generation; int node_idx; struct rb_root gfn_tree; };
+`
+
+const slotArray = `
+  struct kvm_memory_slot {
+    unsigned long userspace_addr, base_gfn, npages;
+    unsigned short as_id;
+    short id;
+    unsigned int flags;
+  };
+  struct kvm_memslots {
+    unsigned long generation;
+    int used_slots;
+    struct kvm_memory_slot memslots[];
+  };
+`
+
+const kvm = `
+  struct kvm {
+    long mmu_lock[9];
+    struct kvm_memslots *memslots[2];
+    int userspace_pid;
+    struct list_head vm_list;
+    struct mm_struct *mm;
+  };
+`

@@ -2,11 +2,14 @@
 // Which view a value has: one line for each kind of result.
 
 import { type View, type ViewOptions } from './block.ts'
+import { coverageView, isSlotShares } from './coverage.ts'
 import { dumpView, isDump } from './dump.ts'
+import { filesView, isOpenFile } from './files.ts'
 import { isMemslot, memslotsView } from './memslots.ts'
 import { isPage, pageView } from './page.ts'
 import { Shown } from './show.ts'
 import { isRawStruct, structView } from './struct.ts'
+import { isSwapDevice, swapsView } from './swaps.ts'
 import { isTask, tasksView, taskView } from './tasks.ts'
 import { isTranslated, translationViewOf } from './translation.ts'
 import { isVma, vmasView, vmaView } from './vma.ts'
@@ -26,10 +29,15 @@ const viewers: readonly Viewer[] = [
   one(isMemslot, (slot, options) => memslotsView([slot], options)),
   one(isVma, vmaView),
   one(isPage, pageView),
+  one(isOpenFile, (file, options) => filesView([file], options)),
+  one(isSwapDevice, (device, options) => swapsView([device], options)),
   many(isVm, vmsView),
   many(isTask, tasksView),
   many(isMemslot, memslotsView),
   many(isVma, vmasView),
+  many(isSlotShares, coverageView),
+  many(isOpenFile, filesView),
+  many(isSwapDevice, swapsView),
 ]
 
 /** The view of a result, or undefined for a value that is none, such as a plain number or a list of them. */

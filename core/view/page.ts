@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A `struct page`, as a table row.
+// A `struct page`, member by member.
 
 import { hex } from '../bytes/hex.ts'
 import { type Page } from '../linux/page.ts'
 import { describePage } from '../translate/describe.ts'
-import { type Block, type TableBlock, type View } from './block.ts'
-import { has, left, right } from './table.ts'
+import { type Block, type FieldsBlock, type View } from './block.ts'
+import { has } from './table.ts'
 import { textOf } from './text.ts'
 
 /** True for a page. */
@@ -24,42 +24,27 @@ export function pageView(page: Page): View {
       ],
     },
     { kind: 'line', parts: [{ text: describePage(page) }] },
-    pageTable(page),
+    pageFields(page),
   ]
   return { text: textOf(blocks), blocks, charts: [] }
 }
 
-/** A page as a table. Mapping, index and references are those of its folio's head. */
-export function pageTable(page: Page): TableBlock {
-  const isTail = page.head !== page.pfn
+/** A page member by member. Mapping, index and references are those of its folio's head. */
+export function pageFields(page: Page): FieldsBlock {
+  const head =
+    page.head === page.pfn ? {} : { remark: `of the folio's head, pfn ${hex(page.head)}` }
   return {
-    kind: 'table',
+    kind: 'fields',
     caption: null,
-    remark: isTail
-      ? `mapping, index and refs are those of the folio's head, pfn ${hex(page.head)}`
-      : null,
-    columns: [
-      right('page'),
-      right('pfn'),
-      right('mapping'),
-      right('index'),
-      right('refs'),
-      right('maps'),
-      right('flags'),
-      left('names'),
+    fields: [
+      { name: 'struct page', value: hex(page.address) },
+      { name: 'pfn', value: hex(page.pfn) },
+      { name: 'mapping', value: hex(page.mapping), ...head },
+      { name: 'index', value: hex(page.index), ...head },
+      { name: 'references', value: page.refcount.toString(), ...head },
+      { name: 'mappings', value: page.mapcount?.toString() ?? null },
+      { name: 'flags', value: hex(page.flagBits) },
+      { name: 'flag names', value: page.flags.length === 0 ? null : page.flags.join('|') },
     ],
-    rows: [
-      [
-        hex(page.address),
-        hex(page.pfn),
-        hex(page.mapping),
-        hex(page.index),
-        page.refcount.toString(),
-        page.mapcount?.toString() ?? null,
-        hex(page.flagBits),
-        page.flags.length === 0 ? null : page.flags.join('|'),
-      ],
-    ],
-    cut: null,
   }
 }

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A virtual memory area, as a table row.
+// Virtual memory areas: one as fields, many as a table.
 
 import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { type Vma } from '../linux/vma.ts'
-import { type Cell, type TableBlock, type View, type ViewOptions } from './block.ts'
+import {
+  type Cell,
+  type FieldsBlock,
+  type TableBlock,
+  type View,
+  type ViewOptions,
+} from './block.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
@@ -15,7 +21,7 @@ export function isVma(value: object): value is Vma {
 
 /** One VMA. */
 export function vmaView(vma: Vma): View {
-  const block = vmaTable([vma], null)
+  const block = vmaFields(vma)
   return { text: textOf([block]), blocks: [block], charts: [] }
 }
 
@@ -26,13 +32,26 @@ export function vmasView(vmas: readonly Vma[], options: ViewOptions = {}): View 
   return { text: textOf([block]), blocks: [block], charts: [] }
 }
 
-/** VMAs as a table. The end is the byte behind the last, as in /proc/PID/maps. */
-export function vmaTable(
-  vmas: readonly Vma[],
-  caption: string | null,
-  options: ViewOptions = {},
-): TableBlock {
-  const rule = { most: 20, head: 15, tail: 5, all: 'show(vmas, { rows: Infinity })' }
+/** A VMA with the names of its flags. The end is the byte behind the last, as in /proc/PID/maps. */
+export function vmaFields(vma: Vma): FieldsBlock {
+  return {
+    kind: 'fields',
+    caption: null,
+    fields: [
+      { name: 'vm_area_struct', value: hex(vma.address) },
+      { name: 'start', value: hex(vma.start) },
+      { name: 'end', value: hex(vma.end), remark: formatSize(Number(vma.end - vma.start)) },
+      { name: 'protection', value: vma.protection },
+      { name: 'file', value: fileCell(vma) },
+      { name: 'flags', value: hex(vma.flagBits) },
+      { name: 'flag names', value: vma.flags.length === 0 ? null : vma.flags.join('|') },
+    ],
+  }
+}
+
+/** The names of the flags would make each row several lines high. */
+function vmaTable(vmas: readonly Vma[], caption: string, options: ViewOptions): TableBlock {
+  const rule = { most: 20, head: 15, tail: 5, all: 'show(task.vmas, { rows: Infinity })' }
   return {
     kind: 'table',
     caption,
@@ -45,7 +64,6 @@ export function vmaTable(
       right('flags'),
       left('prot'),
       left('file'),
-      left('names'),
     ],
     ...rowsOf(vmas, rule, options, (vma) => [
       hex(vma.address),
@@ -55,7 +73,6 @@ export function vmaTable(
       hex(vma.flagBits),
       vma.protection,
       fileCell(vma),
-      vma.flags.length === 0 ? null : vma.flags.join('|'),
     ]),
   }
 }

@@ -31,13 +31,16 @@ export function walkView(walk: PageWalk): View {
   return { text: textOf(blocks), blocks, charts: [] }
 }
 
-/** The bit ruler, the table of entries (open) and the bits of the last entry (closed). */
-export function walkBlocks(walk: PageWalk, name: string): Block[] {
+/**
+ * The bit ruler, the table of entries (open) and the bits of the last entry (closed). `state` is what a last entry in
+ * the form of a swap entry says, where the caller knows it.
+ */
+export function walkBlocks(walk: PageWalk, name: string, state?: string): Block[] {
   const last = walk.steps.at(-1)
   if (last === undefined) return []
   return [
     bitsBlock(walk, last, name),
-    { kind: 'details', summary: 'walk', open: true, blocks: [stepsTable(walk)] },
+    { kind: 'details', summary: 'walk', open: true, blocks: [stepsTable(walk, state)] },
     { kind: 'details', summary: `${last.name} entry`, open: false, blocks: [entryBlock(last)] },
   ]
 }
@@ -101,7 +104,7 @@ function bitsBlock(walk: PageWalk, last: WalkStep, name: string): BitsBlock {
   }
 }
 
-function stepsTable(walk: PageWalk): TableBlock {
+function stepsTable(walk: PageWalk, state: string | undefined): TableBlock {
   return {
     kind: 'table',
     caption: null,
@@ -121,14 +124,14 @@ function stepsTable(walk: PageWalk): TableBlock {
       hex(step.entryAt),
       hex(step.value, 16),
       step.pointsTo === null ? null : hex(step.pointsTo),
-      kindOf(step),
+      kindOf(step, state),
       step.flags.length === 0 ? null : step.flags.join('|'),
     ]),
     cut: null,
   }
 }
 
-function kindOf(step: WalkStep): string | Part {
+function kindOf(step: WalkStep, state: string | undefined): string | Part {
   const size = formatSize(bytesPerEntry(step.level))
   switch (step.kind) {
     case 'page':
@@ -137,8 +140,9 @@ function kindOf(step: WalkStep): string | Part {
       return `${size} PROT_NONE`
     case 'empty':
       return { text: 'empty', look: 'dim' }
-    case 'table':
     case 'swap':
+      return state ?? 'swap entry'
+    case 'table':
     case 'bad':
       return step.kind
   }

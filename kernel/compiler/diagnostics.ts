@@ -7,8 +7,8 @@ import type { LiveNames } from './names.ts'
 /** After so many the rest is only counted: the first ones are those that tell something. */
 const shown = 10
 
+// Two colours that are seen on light and on dark; JupyterLab's gray is not.
 const red = (text: string): string => `\u001b[31m${text}\u001b[39m`
-const gray = (text: string): string => `\u001b[90m${text}\u001b[39m`
 const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`
 
 /** What a cell with faults shows instead of running. `code` is the cell's own text. */
@@ -37,10 +37,10 @@ export function compileError(
   const traceback = faults
     .slice(0, shown)
     .flatMap((fault) => [
-      `${cyan(fault.place)} - ${red('error')} ${gray(`${fault.label}:`)} ${fault.message}`,
+      `${cyan(fault.place)} - ${red('error')} ${fault.label}: ${fault.message}`,
       ...codeFrame(code.split('\n'), fault.line, fault.column, fault.length),
     ])
-  if (faults.length > shown) traceback.push(gray(`… and ${faults.length - shown} more`))
+  if (faults.length > shown) traceback.push(`… and ${faults.length - shown} more`)
   return {
     ename: 'TSError',
     evalue:
@@ -63,11 +63,7 @@ export function codeFrame(
   const width = Math.max(1, Math.min(length, text.length - column))
   // Tabs stay tabs, so that the mark stands under its place however wide they are shown.
   const lead = text.slice(0, column).replace(/[^\t]/g, ' ')
-  return [
-    `${gray(`${gutter} │`)} ${text}`,
-    `${gray('     │')} ${lead}${red('^'.repeat(width))}`,
-    '',
-  ]
+  return [`${gutter} │ ${text}`, `     │ ${lead}${red('^'.repeat(width))}`, '']
 }
 
 function messageOf(diagnostic: ts.Diagnostic, code: string, live: LiveNames): string {

@@ -21,6 +21,11 @@ interface Displayer {
 }
 
 const VEGA_LITE = 'application/vnd.vegalite.v5+json'
+/**
+ * How Vega's frame shows a chart. These stand in the spec: into options in the message's metadata, JupyterLab writes
+ * its theme, and the chart of a notebook that was saved in the dark stays dark for every reader.
+ */
+const embedOptions = { actions: false, renderer: 'svg' }
 /** The protocol by which a value of any library says how it is shown; Deno's kernel brought it. */
 const display = Symbol.for('Jupyter.display')
 
@@ -60,11 +65,11 @@ async function chartBundle(chart: Chart): Promise<Bundle> {
   if (moving === undefined || still === undefined) return textBundle(chart.text)
   return {
     data: {
-      [VEGA_LITE]: moving,
+      [VEGA_LITE]: { ...moving, usermeta: { embedOptions } },
       'image/svg+xml': await svgOf(still, chart.title, chart.description),
       'text/plain': chart.text,
     },
-    metadata: { [VEGA_LITE]: { embed_options: { actions: false, renderer: 'svg' } } },
+    metadata: {},
   }
 }
 

@@ -98,7 +98,8 @@ function bitsHtml({ name, value, fields }: BitsBlock): string {
   )
   const values = fields.map((field) => cell(';font-weight:600', escape(field.value)))
   const names = fields.map((field) => cell('', keep(field.name)))
-  const aside = (text: string): string => `<td style="${leftCell}">${dim(keep(text))}</td>`
+  const aside = (text: string): string =>
+    `<td style="${leftCell};padding:1px 12px 1px 10px">${dim(keep(text))}</td>`
   const rows = [
     bits.join('') + aside(name),
     values.join('') + aside(`= ${value}`),
@@ -172,11 +173,32 @@ function dim(html: string): string {
 
 /** Longer text may wrap. */
 const SHORT = 40
+/** A line of flags is at least this long before it may break. */
+const FLAGS = 20
 
-/** Text whose blanks must not become line ends. Lists of flags may break behind each of their names. */
+/** Text whose blanks must not become line ends. */
 function keep(text: string): string {
-  const html = escape(text).replaceAll('|', '|<wbr>')
-  return text.length > SHORT ? html : html.replaceAll(' ', '&#160;')
+  if (text.includes('|')) return flagsHtml(text)
+  return text.length > SHORT ? escape(text) : escape(text).replaceAll(' ', '&#160;')
+}
+
+/**
+ * A list of flags may break behind some of its names: behind each of them, it would stand as one narrow column in a
+ * narrow window, and make every row of a table high.
+ */
+function flagsHtml(text: string): string {
+  const lines: string[] = []
+  let line = ''
+  for (const flag of text.split(/(?<=\|)/)) {
+    line += flag
+    if (line.length < FLAGS) continue
+    lines.push(line)
+    line = ''
+  }
+  if (line !== '') lines.push(line)
+  return lines
+    .map((part) => `<span style="white-space:nowrap">${escape(part)}</span>`)
+    .join('<wbr>')
 }
 
 /** A hyphen is a place to break too, and no-break hyphens would be copied with the name. */

@@ -15,6 +15,14 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['formatSize', 'formatSize(bytes)', 'a size as text'],
 ]
 
+/** What to ask an open dump first. `help()` lists these too; they are no names of their own. */
+const dumpCalls: typeof coreFunctions = [
+  ['', 'dump.vms', 'its virtual machines; dump.vm("web01") is one, by name, pid or UUID'],
+  ['', 'dump.tasks()', 'its processes; dump.task(pid) is one, task.vms are its virtual machines'],
+  ['', 'dump.struct(name, address)', 'a structure of its kernel, with the members it has there'],
+  ['', 'dump.symbol(name)', 'the address of a name of its kernel'],
+]
+
 /** Exported by core, to name in types, to compare with `instanceof`, and to catch. */
 const coreTypes: readonly string[] = [
   ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
@@ -47,6 +55,8 @@ export function apiNames(core = coreModule): ApiName[] {
 export function apiHelp(): string {
   const functions = [...coreFunctions, ...sessionFunctions]
   const width = Math.max(...functions.map(([, call]) => call.length))
-  const lines = functions.map(([, call, text]) => `${call.padEnd(width)}  ${text}`)
+  const lines = [...functions, ...dumpCalls].map(
+    ([, call, text]) => `${call.padEnd(width)}  ${text}`,
+  )
   return `${lines.join('\n')}\nShift+Tab on a name shows its documentation.`
 }

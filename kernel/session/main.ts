@@ -28,6 +28,8 @@ const watcher = new Worker(new URL('./watcher.js', import.meta.url), {
 const endOutput = (): void => {
   barrier(mark)
 }
+// Node keeps ten frames, which can all be of core: then an error would not tell the line of the cell.
+Error.stackTraceLimit = 100
 const names = apiNames(core)
 const tracebacks = new Tracebacks([fileURLToPath(new URL('../../', import.meta.url))])
 const runner = new Runner({

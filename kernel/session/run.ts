@@ -22,6 +22,8 @@ interface Run {
   readonly reached: Set<string>
   /** For `evaluate`: the value goes into the end message, and nothing is shown. */
   readonly quiet: boolean
+  /** What the cell has given to `show` so far, the last of it: values are shown in their order. */
+  shown: Promise<void> | undefined
   ended: boolean
 }
 
@@ -45,7 +47,14 @@ export interface Surroundings {
 export class Runner {
   readonly #boxes = new Map<string, Box>()
   readonly #around: Surroundings
-  #run: Run = { cell: '', waits: new Waits(), reached: new Set(), quiet: false, ended: true }
+  #run: Run = {
+    cell: '',
+    waits: new Waits(),
+    reached: new Set(),
+    quiet: false,
+    shown: undefined,
+    ended: true,
+  }
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -58,7 +67,14 @@ export class Runner {
 
   /** Starts a cell; its end comes as an `end` message. */
   start(cell: string, compiled: CompiledCell, quiet: boolean): void {
-    const run = { cell, waits: new Waits(), reached: new Set<string>(), quiet, ended: false }
+    const run: Run = {
+      cell,
+      waits: new Waits(),
+      reached: new Set(),
+      quiet,
+      shown: undefined,
+      ended: false,
+    }
     this.#run = run
     this.#around.tracebacks.add(`${cell}.ts`, compiled.map)
     const missing = this.#unloaded(compiled.boxes)
@@ -83,12 +99,19 @@ export class Runner {
     this.#fail(run, new Interrupted())
   }
 
-  /** Shows a value below the running (or last) cell. */
-  async show(value: unknown): Promise<void> {
-    const { cell } = this.#run
-    for (const { data, metadata } of await this.#around.bundlesOf(value)) {
-      this.#around.send({ type: 'display', cell, data, metadata })
-    }
+  /** Shows a value below the running (or last) cell, after all that was given before. */
+  show(value: unknown): Promise<void> {
+    const run = this.#run
+    const { cell } = run
+    const before = run.shown ?? Promise.resolve()
+    const made = before.then(async () => {
+      for (const { data, metadata } of await this.#around.bundlesOf(value)) {
+        this.#around.send({ type: 'display', cell, data, metadata })
+      }
+    })
+    // Whoever called hears of an error; the next value is shown all the same.
+    run.shown = made.catch(() => undefined)
+    return made
   }
 
   #call(run: Run, { js, boxes }: CompiledCell): void {
@@ -107,14 +130,30 @@ export class Runner {
       const body = made as (...given: unknown[]) => Promise<{ value: unknown } | undefined>
       body($cell, ...boxes.map((name) => this.#box(name))).then(
         (result) => {
-          this.#succeed(run, result?.value)
+          this.#afterShown(run, () => {
+            this.#succeed(run, result?.value)
+          })
         },
         (error: unknown) => {
-          this.#fail(run, error)
+          this.#afterShown(run, () => {
+            this.#fail(run, error)
+          })
         },
       )
     } catch (error) {
       this.#fail(run, error)
+    }
+  }
+
+  /** A cell that does not await `display` is over when all is shown. A stop does not wait for it. */
+  #afterShown(run: Run, then: () => void): void {
+    const { shown } = run
+    if (shown === undefined) then()
+    else {
+      void shown.then(() => {
+        if (run.shown === shown) then()
+        else this.#afterShown(run, then)
+      })
     }
   }
 

@@ -14,9 +14,11 @@ interface Place {
 
 /** How many causes of causes are followed. */
 const deepest = 5
+/** How many frames are shown of one error. A recursion has thousands. */
+const mostFrames = 10
 
+// Two colours that are seen on light and on dark; JupyterLab's gray is not.
 const red = (text: string): string => `\u001b[31m${text}\u001b[39m`
-const gray = (text: string): string => `\u001b[90m${text}\u001b[39m`
 const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`
 
 /** The maps of all cells that have run: an old cell's function may throw much later. */
@@ -49,7 +51,10 @@ export class Tracebacks {
     const traceback = this.#lines(error)
     let cause = error.cause
     for (let depth = 0; cause !== undefined && depth < deepest; depth++) {
-      traceback.push('', gray('Caused by:'))
+      // Errors of ours end with what the system said: once is enough.
+      if (cause instanceof Error && cause.message !== '' && error.message.includes(cause.message))
+        break
+      traceback.push('', 'Caused by:')
       if (!(cause instanceof Error)) {
         traceback.push(inspect(cause, { depth: 2 }))
         break
@@ -64,10 +69,12 @@ export class Tracebacks {
     const heading = `${red(error.name)}: ${error.message}`
     const frames = this.#frames(error)
     const [cell] = frames.flatMap(({ place }) => place ?? [])
+    const more = frames.length - mostFrames
     return [
       heading,
       ...(cell === undefined ? [] : this.#codeFrame(cell)),
-      ...frames.map(({ text }) => text),
+      ...frames.slice(0, mostFrames).map(({ text }) => text),
+      ...(more > 0 ? [`    ... ${more} more`] : []),
     ]
   }
 
@@ -122,7 +129,7 @@ export class Tracebacks {
     if (text === undefined) return []
     const gutter = String(line).padStart(4)
     const lead = text.slice(0, column - 1).replace(/[^\t]/g, ' ')
-    return [`${gray(`${gutter} │`)} ${text}`, `${gray('     │')} ${lead}${red('^')}`]
+    return [`${gutter} │ ${text}`, `     │ ${lead}${red('^')}`]
   }
 }
 

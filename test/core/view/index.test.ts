@@ -26,6 +26,29 @@ import {
 
 const slots = slotMapInput.slots.map(({ slot }) => slot)
 
+const someFiles = [
+  {
+    fd: 11,
+    address: 0xffff8c1c83c53f00n,
+    operations: 0xffffffff92400000n,
+    privateData: 0xffffd36540f19000n,
+    path: 'anon_inode:kvm-vm',
+  },
+  {
+    fd: 12,
+    address: 0xffff8c1c83c54000n,
+    operations: 0xffffffff92400000n,
+    privateData: 0n,
+    get path(): string {
+      throw new FaultError('kernel virtual', 0x1000n, 'excluded', 'left out at dump level 31')
+    },
+  },
+]
+const someSwaps = [
+  { type: 0, path: '/dev/zram0', kind: 'partition', pages: 24576, usedPages: 2048, priority: 1 },
+  { type: 2, path: '/mnt/swapfile', kind: 'file', pages: 12281, usedPages: 0, priority: 3 },
+]
+
 const kinds: readonly (readonly [name: string, value: unknown, text: RegExp])[] = [
   ['a translation', seed, /^GUEST PHYSICAL/],
   ['a page walk', seed.walk, /^virtual +physical\n0x7f060cbe5840 +0x611de5840/],
@@ -39,6 +62,25 @@ const kinds: readonly (readonly [name: string, value: unknown, text: RegExp])[] 
   ['a virtual machine', someVm, /^virtual machine A/],
   ['a list of virtual machines', [someVm, someVm], /^2 virtual machines/],
   ['a dump', someDump, /^dump vmcore\n/],
+  ['an open file', someFiles[0], /^1 open file\nfd +struct file/],
+  ['a list of open files', someFiles, /^2 open files\n[^]*anon_inode:kvm-vm[^]*not readable/],
+  ['a swap device', someSwaps[0], /^1 swap device\n/],
+  [
+    'a list of swap devices',
+    someSwaps,
+    /^2 swap devices\n[^]*\/dev\/zram0 +partition +96 MiB +8 MiB/,
+  ],
+  [
+    'the coverage of slots',
+    slots.slice(0, 1).map((slot) => ({
+      slot,
+      shares: [
+        { state: 'unmapped', pageSize: null, bytes: slot.size - 4096 },
+        { state: 'mapped', pageSize: 4096, bytes: 4096 },
+      ],
+    })),
+    /^1 memslot, [^]*mapped 4K 4 KiB, not touched /,
+  ],
   ['a raw structure', rawStruct, /^kvm at 0xffff8806ee500000, 40,904 bytes/],
 ]
 for (const [name, value, text] of kinds) {
@@ -93,6 +135,17 @@ test('a class’s own text is taken, which knows more than the facts', () => {
   const own = { ...seed, toString: () => 'mine', toJSON: () => ({}) }
   assert.equal(viewOf(own)?.text, 'mine')
   assert.equal(viewOf(seed)?.text, crashText(seed))
+})
+
+test('a last entry that maps nothing is called what the translation is, and a swap entry on its own', () => {
+  const kindIn = (value: unknown) =>
+    viewOf(value)
+      ?.blocks.flatMap((block) => (block.kind === 'details' ? block.blocks : []))
+      .flatMap((block) => (block.kind === 'table' ? (block.rows.at(-1)?.at(-2) ?? []) : []))
+      .at(0)
+  assert.equal(kindIn(samples['poisoned']), 'poisoned')
+  assert.equal(kindIn(samples['swapped']), 'swapped')
+  assert.equal(kindIn(samples['swapped']?.walk), 'swap entry')
 })
 
 test('what the dump lacks is told in its place', () => {

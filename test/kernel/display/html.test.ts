@@ -170,3 +170,21 @@ function plain(html: string): string {
     .replaceAll('<details open=""', '<details open')
     .replaceAll('<wbr></wbr>', '<wbr>')
 }
+
+test('flags break into lines of twenty letters at least, and none of them is torn', () => {
+  const flags = 'READ|WRITE|MAYREAD|MAYWRITE|MAYEXEC|DONTCOPY|ACCOUNT|SOFTDIRTY'
+  const html = htmlOf([
+    { kind: 'fields', caption: null, fields: [{ name: 'flags', value: flags }] },
+  ])
+  const lines = (/<td[^>]*>(.*?)<\/td>/.exec(html)?.[1] ?? '').split('<wbr>')
+  assert.deepEqual(lines.map(plainText), [
+    'READ|WRITE|MAYREAD|MAYWRITE|',
+    'MAYEXEC|DONTCOPY|ACCOUNT|',
+    'SOFTDIRTY',
+  ])
+  for (const line of lines) assert.match(line, /^<span style="white-space:nowrap">/)
+})
+
+function plainText(html: string): string {
+  return html.replace(/<[^>]*>/g, '')
+}

@@ -168,6 +168,52 @@ suite('a cell', () => {
     assert.equal(streamText(answered, 'stderr'), 'b\n')
   })
 
+  test('shows values in the order of its calls, awaited or not, and before its own value or error', async () => {
+    const slow =
+      'display({ [Symbol.for("Jupyter.display")]: () => new Promise((done) => setTimeout(done, 200, { "text/plain": "slow" })) })'
+    const shownBy = async (code: string) =>
+      (await kernel.execute(code)).published
+        .filter(({ header }) => /^(display_data|execute_result|error)$/.test(header.msg_type))
+        .map(({ header, content }) => {
+          const data: unknown = content['data']
+          const text: unknown =
+            typeof data === 'object' && data !== null && Reflect.get(data, 'text/plain')
+          return text === false ? header.msg_type : text
+        })
+    assert.deepEqual(await shownBy(`${slow}; display(2); 3`), ['slow', '2', '3'])
+    assert.deepEqual(await shownBy(`${slow}; undefined`), ['slow'])
+    assert.deepEqual(await shownBy(`${slow}; throw 4`), ['slow', 'error'])
+  })
+
+  test('whose error comes from deep within shows ten frames, and says how many more there are', async () => {
+    const code =
+      'const deep = (n: number): number => (n === 0 ? JSON.parse("{") : deep(n - 1))\ndeep(30)'
+    const text = errorText(await kernel.execute(code))
+    assert.equal(text.match(/^ +at /gm)?.length, 10)
+    assert.match(text, /^ +\.\.\. 22 more$/m)
+  })
+
+  test('that fails shows its error in colours that are seen on light and on dark', async () => {
+    for (const code of ['const n: string = 1', 'throw new Error("a", { cause: new Error("b") })']) {
+      const { reply } = await kernel.execute(code)
+      const colours = JSON.stringify(reply.content['traceback']).matchAll(/\\u001b\[(\d+)m/g)
+      assert.deepEqual([...new Set([...colours].map(([, colour]) => colour))].sort(), [
+        '31',
+        '36',
+        '39',
+      ])
+    }
+  })
+
+  test('whose error says what its cause says shows the cause once', async () => {
+    const thrown = await kernel.execute(
+      'throw new Error("cannot: no disk", { cause: new Error("no disk") })',
+    )
+    assert.doesNotMatch(errorText(thrown), /Caused by/)
+    const other = await kernel.execute('throw new Error("cannot", { cause: new Error("no disk") })')
+    assert.match(errorText(other), /Caused by:\nError: no disk/)
+  })
+
   test('prints while it runs, also from a loop that never yields', async () => {
     const running = kernel.send('shell', 'execute_request', {
       code: 'console.log("one"); const until = Date.now() + 700; while (Date.now() < until);',

@@ -7,10 +7,11 @@ import { openPages } from './dump/open.ts'
 import { RecordingPages } from './dump/recording.ts'
 import { type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
-import { MissingError, TaskError, UsageError } from './errors.ts'
+import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
 import { type Vm, Vms } from './kvm/vm.ts'
 import { type Bases, Host } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
+import { readOpening, readTables } from './linux/opening.ts'
 import { type SwapDevice } from './linux/swap.ts'
 import { type Task, Tasks } from './linux/task.ts'
 import { PhysicalMemory } from './space/physical.ts'
@@ -153,14 +154,17 @@ export class HostDump {
   /**
    * Writes the pages that were read so far to a dump of their own, a standard kdump-compressed file that gives the
    * same answers to the same questions. The dump must have been opened with `{record: true}`.
+   * What crash and drgn need to open it is added: the kernel's variables (its log too), the area of each CPU, modules,
+   * and up to 1,000 tasks, some 1 to 10 MB. `{minimal: true}` leaves that out.
    * The file appears whole or not at all; one that is there is replaced only with `{overwrite: true}`.
    */
-  slice(path: string, options: SliceOptions = {}): SliceResult {
+  slice(path: string, options: SliceOptions & { readonly minimal?: boolean } = {}): SliceResult {
     if (this.#recording === undefined) {
       throw new UsageError(
         'dump.slice(path) needs to know which pages were read: open the dump with {record: true}',
       )
     }
+    if (options.minimal !== true) this.#readForOthers(this.#recording)
     return writeSlice(this.#recording, this.#recording.pfns, path, options)
   }
 
@@ -178,6 +182,16 @@ export class HostDump {
   /** Closes the file. Afterwards only what was already read can be asked. */
   close(): void {
     this.memory.source.close()
+  }
+
+  /** A dump of which nothing but pages can be read has nothing that they could open either. */
+  #readForOthers(recording: RecordingPages): void {
+    try {
+      readOpening(this.#taskFinder, () => this.vms.flatMap(({ task }) => task ?? []))
+      readTables(this.host, recording.pfns)
+    } catch (error) {
+      if (!(error instanceof DumpError)) throw error
+    }
   }
 
   get #parts(): Linux {

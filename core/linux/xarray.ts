@@ -46,6 +46,36 @@ export class XArrays {
     return (entry & 3n) === 2n ? 0n : entry
   }
 
+  /**
+   * Every entry in the order of the indexes, without the internal ones. Throws CorruptError after `limit` entries and
+   * nodes: a damaged tree can have many nodes and no entry.
+   */
+  *entries(array: bigint, limit: number): Generator<bigint> {
+    let count = 0
+    const step = () => {
+      if (++count > limit) throw new CorruptError('xarray', array, `more than ${limit} entries`)
+    }
+    yield* this.#below(this.#array.at(this.#space, array).head, 64, step)
+  }
+
+  *#below(entry: bigint, shift: number, step: () => void): Generator<bigint> {
+    if (!isNode(entry)) {
+      if (entry === 0n || (entry & 3n) === 2n) return
+      step()
+      yield entry
+      return
+    }
+    step()
+    const node = this.#node.at(this.#space, entry - 2n)
+    // Each level is lower than the one above it, so a tree that turns in a circle is not followed.
+    if (node.shift >= shift) {
+      throw new CorruptError('xa_node.shift', node.address, `${node.shift} below ${shift}`)
+    }
+    for (let i = 0; i < SLOTS; i++) {
+      yield* this.#below(this.#slot(node.slots, i), node.shift, step)
+    }
+  }
+
   #slot(slots: bigint, index: number): bigint {
     return this.#space.u64(slots + BigInt(index * 8))
   }

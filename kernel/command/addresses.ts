@@ -38,6 +38,7 @@ export async function readQuestions(
       json: { type: 'boolean' },
       force: { type: 'boolean' },
       content: { type: 'boolean' },
+      minimal: { type: 'boolean' },
     },
     allowPositionals: true,
     tokens: true,
@@ -55,7 +56,7 @@ export async function readQuestions(
       ;(afterP ? addresses : positionals).push(token.value)
     }
   }
-  for (const name of ['json', 'force', 'content']) {
+  for (const name of ['json', 'force', 'content', 'minimal']) {
     if (given.has(name) && !switches.includes(name))
       throw usageError(`--${name} is not for this verb`)
   }

@@ -19,8 +19,14 @@ const help = `Usage: qemu-vtop slice DUMP OUT -g PID|TASKP -p GPA... [--content]
 Writes the pages that are needed to translate some addresses to a dump of their
 own: a standard kdump-compressed file of a few MB, small enough to be sent. It
 also lists the host's tasks and virtual machines, completes the names of symbols
-and structures, and draws the guest's map. A page that none of this needs is not
-in it.
+and structures, and draws the guest's map. crash and drgn open it too, with the
+debug files of its kernel. A page that none of this needs is not in it.
+
+For crash and drgn it also has the kernel's own variables (its log among them),
+the per-CPU area of each CPU (about 7 KB), the variables of modules, and tasks
+with their kernel stacks, those of virtual machines first: at most 1000 tasks,
+about 2 KB each. --minimal leaves all this out, for a report of a bug in this
+program.
 
   -g, --task PID|TASKP   the process (QEMU or another), as for vtop
       --vm VM            instead of -g: a virtual machine, as for vtop
@@ -28,6 +34,7 @@ in it.
                          stdin
       --content          also the host page behind each address: what the guest
                          had there
+      --minimal          only what this program needs
       --force            replace OUT if it is there
 
 Examples:
@@ -41,7 +48,7 @@ Exit codes:
 `
 
 async function run(args: readonly string[]): Promise<number> {
-  const questions = await readQuestions(args, ['force', 'content'])
+  const questions = await readQuestions(args, ['force', 'content', 'minimal'])
   const [path, out, ...more] = questions.positionals
   if (path === undefined || out === undefined) throw usageError('DUMP and OUT must be given')
   dumpArgument([path, ...more])
@@ -55,7 +62,10 @@ async function run(args: readonly string[]): Promise<number> {
       for (const value of [dump, dump.vms]) viewOf(value)
       const subject = subjectOf(dump, questions)
       readAnswers(dump, subject, questions)
-      const { pages, bytes } = dump.slice(out, { overwrite: replace })
+      const { pages, bytes } = dump.slice(out, {
+        overwrite: replace,
+        minimal: questions.switches.has('minimal'),
+      })
       await print(`${out}: ${pages} pages, ${formatSize(bytes)}\n`)
       return exitCode.ok
     },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Type errors as the notebook shows them: the cell's own line with a mark under the fault.
-import ts from 'typescript'
+import type ts from 'typescript'
 import type { CellError } from '../frames.ts'
+import { messageOf } from './messages.ts'
 import type { LiveNames } from './names.ts'
 
 /** After so many the rest is only counted: the first ones are those that tell something. */
@@ -64,17 +65,6 @@ export function codeFrame(
   // Tabs stay tabs, so that the mark stands under its place however wide they are shown.
   const lead = text.slice(0, column).replace(/[^\t]/g, ' ')
   return [`${gutter} │ ${text}`, `     │ ${lead}${red('^'.repeat(width))}`, '']
-}
-
-function messageOf(diagnostic: ts.Diagnostic, code: string, live: LiveNames): string {
-  const name = code.slice(diagnostic.start ?? 0, (diagnostic.start ?? 0) + (diagnostic.length ?? 0))
-  const origin = live.get(name)
-  // 2632: "Cannot assign to 'x' because it is an import". It is one only in our generated text.
-  if (diagnostic.code === 2632 && origin?.module.startsWith('./')) {
-    const cell = origin.module.slice(2)
-    return `Cannot assign to '${name}': it is a ${origin.kind} of ${cell}. Declare it again, or use let there.`
-  }
-  return ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
 }
 
 function lineStartsOf(code: string): number[] {

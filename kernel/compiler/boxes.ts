@@ -17,10 +17,20 @@ export function standingFor<Node extends ts.Node>(generated: Node, original: ts.
   return ts.setTextRange(generated, original)
 }
 
+/** What the rewriting of a cell finds out about its names. */
+export class BoxUse {
+  /** The names whose boxes the rewritten cell needs. */
+  readonly names = new Set<string>()
+  /** Of each declared name, the boxes that its functions look into when they are called. */
+  readonly later = new Map<string, ReadonlySet<string>>()
+}
+
 /** The names of one cell that are boxes: its own top-level ones, and those of older cells. */
 export class Boxes {
-  /** The names whose boxes the rewritten cell needs. */
-  readonly used: Set<string>
+  /** How many functions stand around the node in hand. */
+  functions = 0
+  readonly #use: BoxUse
+  #later = new Set<string>()
   readonly #declarations: ReadonlySet<ts.Node>
   readonly #beingMade = new Set<ts.Node>()
   readonly #checker: ts.TypeChecker
@@ -30,17 +40,18 @@ export class Boxes {
     source: ts.SourceFile,
     checker: ts.TypeChecker,
     factory: ts.NodeFactory,
-    used: Set<string>,
+    use: BoxUse,
   ) {
     this.#declarations = topLevelDeclarations(source)
     this.#checker = checker
     this.#factory = factory
-    this.used = used
+    this.#use = use
   }
 
   /** The expression `$box$a.v` for the name `a`, at the place where `a` stood. */
   of(name: ts.Identifier): ts.Expression {
-    this.used.add(name.text)
+    this.#use.names.add(name.text)
+    if (this.functions > 0) this.#later.add(name.text)
     const box = this.#factory.createIdentifier(boxName(name.text))
     return standingFor(this.#factory.createPropertyAccessExpression(box, 'v'), name)
   }
@@ -56,6 +67,12 @@ export class Boxes {
     return this.#isBoxed(this.#checker.getShorthandAssignmentValueSymbol(node))
       ? this.of(node.name)
       : undefined
+  }
+
+  /** The statement that declares `names` has been rewritten: what its functions use is theirs. */
+  endStatement(names: readonly string[]): void {
+    for (const name of names) this.#use.later.set(name, this.#later)
+    this.#later = new Set()
   }
 
   /** Whether this is the declaring occurrence of a boxed name. */

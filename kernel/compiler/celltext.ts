@@ -81,7 +81,8 @@ function isExported(statement: ts.Statement): boolean {
   )
 }
 
-function namesOfStatement(statement: ts.Statement): [string, NameKind][] {
+/** The names that a statement at top level declares, each with its kind. */
+export function namesOfStatement(statement: ts.Statement): [string, NameKind][] {
   if (ts.isVariableStatement(statement)) {
     const list = statement.declarationList
     const kind = isAssignable(list) ? 'let' : 'const'

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From a cell's text to a function that the session can run, and the names that live on.
 import type { ApiName, CompileResult, DeclarationText } from '../frames.ts'
-import { boxName } from './boxes.ts'
+import { boxName, type BoxUse } from './boxes.ts'
 import { type CellText, readCellText } from './celltext.ts'
 import { compileError } from './diagnostics.ts'
 import { LiveNames, suffixOf } from './names.ts'
 import { CompilerService } from './service.ts'
+import { expectedImports } from './misfits.ts'
+import { Users } from './users.ts'
 
 /** Types longer than this are not kept: later cells see the cell's names as `any`. */
 const longestDeclarations = 256 * 1024
@@ -15,7 +17,8 @@ export class Compiler {
   readonly service: CompilerService
   readonly live = new LiveNames()
   /** Compiled and perhaps running; not yet live. */
-  readonly #pending = new Map<string, { text: CellText; declarations: string }>()
+  readonly #pending = new Map<string, { text: CellText; declarations: string; use: BoxUse }>()
+  readonly #users = new Users(this.live)
 
   /** `folder` is the notebook's: imports are looked up from there. */
   constructor(folder: string) {
@@ -34,19 +37,24 @@ export class Compiler {
   /** Checks and compiles a cell. Nothing lives on from it before `commit`. */
   compile(cell: string, code: string): CompileResult {
     const text = readCellText(code, `${cell}.ts`)
-    const compiled = this.service.compile(cell, code, suffixOf(text, this.live))
+    const expectations = this.#users.expectations(text)
+    const suffix = suffixOf(text, this.live) + expectedImports(expectations)
+    const compiled = this.service.compile(cell, code, suffix, expectations)
     if ('diagnostics' in compiled) {
       return { error: compileError(compiled.diagnostics, cell, code, this.live) }
     }
-    const { body, map, boxes } = compiled
+    const { body, map, use } = compiled
+    const boxes = [...use.names]
     const tooLong = compiled.declarations.length > longestDeclarations
     const declarations = tooLong ? untyped(text) : compiled.declarations
-    this.#pending.set(cell, { text, declarations })
+    this.#pending.set(cell, { text, declarations, use })
     // The body begins on a line of its own, so that its lines are those of the source map.
     const parameters = ['$cell', ...boxes.map(boxName)].join(', ')
     return {
       cell: { js: `(async function (${parameters}) { "use strict";\n${body}\n})`, map, boxes },
-      warnings: tooLong ? `The types of ${cell} are too large to keep; its names are any.\n` : '',
+      warnings:
+        this.#users.warnings(text, expectations, compiled.misfits) +
+        (tooLong ? `The types of ${cell} are too large to keep; its names are any.\n` : ''),
     }
   }
 
@@ -55,12 +63,13 @@ export class Compiler {
     const pending = this.#pending.get(cell)
     this.#pending.clear()
     if (pending === undefined) return
-    const { text, declarations } = pending
+    const { text, declarations, use } = pending
     const names = [...text.declared].filter(
       ([name, kind]) => reached === undefined || kind === 'type' || reached.includes(name),
     )
     if (names.length === 0) return
     this.service.host.setDeclarations(`${cell}.d.ts`, declarations)
+    this.#users.add(cell, names, use)
     this.live.add(cell, names)
   }
 
@@ -68,6 +77,7 @@ export class Compiler {
   forget(): void {
     this.#pending.clear()
     this.live.forget()
+    this.#users.forget()
     this.service.host.clear()
   }
 }

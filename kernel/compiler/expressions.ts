@@ -23,8 +23,6 @@ export class ExpressionRewriter {
   readonly #boxes: Boxes
   readonly #context: ts.TransformationContext
   readonly #factory: ts.NodeFactory
-  /** How many functions stand around the node in hand: an `await` is the cell's own only at 0. */
-  #functions = 0
 
   constructor(boxes: Boxes, context: ts.TransformationContext) {
     this.#boxes = boxes
@@ -50,7 +48,7 @@ export class ExpressionRewriter {
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
       return cellMember(this.#factory, 'meta')
     }
-    if (ts.isAwaitExpression(node) && this.#functions === 0) return this.#await(node)
+    if (ts.isAwaitExpression(node) && this.#isOwn) return this.#await(node)
     if (ts.isForOfStatement(node)) return this.#forOf(node)
     if (ts.isForInStatement(node)) return this.#forIn(node)
     if (ts.isForStatement(node)) return this.#for(node)
@@ -66,11 +64,20 @@ export class ExpressionRewriter {
   /** The rewritten expression. */
   readonly expression = (node: ts.Expression): ts.Expression => this.visit(node) as ts.Expression
 
+  /** Whether an `await` here is the cell's own, and not that of a function. */
+  get #isOwn(): boolean {
+    return this.#boxes.functions === 0
+  }
+
   #below<Node extends ts.Node>(node: Node): Node {
-    const isFunction = ts.isFunctionLike(node) || ts.isClassStaticBlockDeclaration(node)
-    if (isFunction) this.#functions++
+    // The value of a class's field is made in a constructor.
+    const isFunction =
+      ts.isFunctionLike(node) ||
+      ts.isClassStaticBlockDeclaration(node) ||
+      ts.isPropertyDeclaration(node)
+    if (isFunction) this.#boxes.functions++
     const rewritten = ts.visitEachChild(node, this.visit, this.#context)
-    if (isFunction) this.#functions--
+    if (isFunction) this.#boxes.functions--
     return rewritten
   }
 
@@ -142,7 +149,7 @@ export class ExpressionRewriter {
 
   #forOf(node: ts.ForOfStatement): ts.Node {
     const items = this.expression(node.expression)
-    const own = node.awaitModifier !== undefined && this.#functions === 0
+    const own = node.awaitModifier !== undefined && this.#isOwn
     return this.#factory.updateForOfStatement(
       node,
       node.awaitModifier,

@@ -6,24 +6,24 @@
 // of older cells see that value, and access costs about what a local variable costs.
 import ts from 'typescript'
 import { assignList } from './bindings.ts'
-import { Boxes } from './boxes.ts'
-import { boundNames } from './celltext.ts'
+import { Boxes, type BoxUse } from './boxes.ts'
+import { boundNames, namesOfStatement } from './celltext.ts'
 import { cellCall, ExpressionRewriter } from './expressions.ts'
 import { importStatements } from './imports.ts'
 
 /**
  * Rewrites the file of a cell whose own text is `length` characters long; the generated suffix
- * after it is dropped. The names whose boxes the code needs are added to `used`.
+ * after it is dropped. What is found out about its names is noted in `use`.
  */
 export function rewriteCell(
   source: ts.SourceFile,
   length: number,
   checker: ts.TypeChecker,
   context: ts.TransformationContext,
-  used: Set<string>,
+  use: BoxUse,
 ): ts.SourceFile {
   const { factory } = context
-  const boxes = new Boxes(source, checker, factory, used)
+  const boxes = new Boxes(source, checker, factory, use)
   const rewriter = new ExpressionRewriter(boxes, context)
   const own = source.statements.filter((statement) => statement.getStart(source) < length)
 
@@ -42,6 +42,7 @@ export function rewriteCell(
     } else {
       rest.push(...rewritten(statement))
     }
+    boxes.endStatement(namesOfStatement(statement).map(([name]) => name))
   }
   return factory.updateSourceFile(
     source,

@@ -2,7 +2,9 @@
 // ts-node and TypeScript's language service over one program: what checks a cell also completes it.
 import { create, TSError } from 'ts-node'
 import ts from 'typescript'
+import { BoxUse } from './boxes.ts'
 import { CellHost } from './host.ts'
+import { type Expectation, type Misfit, misfits } from './misfits.ts'
 import { cellOptions, ignoredDiagnostics } from './options.ts'
 import { rewriteCell } from './rewrite.ts'
 import { compilerWith } from './shim.ts'
@@ -14,9 +16,11 @@ export type Compiled =
       readonly body: string
       /** Its source map as JSON. */
       readonly map: string
-      readonly boxes: readonly string[]
+      readonly use: BoxUse
       /** The types of what the cell declares, for later cells. */
       readonly declarations: string
+      /** The expectations that the cell's names do not meet. */
+      readonly misfits: readonly Misfit[]
     }
   | { readonly diagnostics: readonly ts.Diagnostic[] }
 
@@ -27,7 +31,7 @@ export class CompilerService {
   #language: ts.LanguageService | undefined
   /** Length of the cell's own text in the file in hand; what follows is generated. */
   #ownLength = 0
-  #boxes = new Set<string>()
+  #use = new BoxUse()
 
   constructor(folder: string) {
     this.host = new CellHost(folder)
@@ -41,7 +45,7 @@ export class CompilerService {
       transformers: (program) => ({
         before: [
           (context) => (source) =>
-            rewriteCell(source, this.#ownLength, program.getTypeChecker(), context, this.#boxes),
+            rewriteCell(source, this.#ownLength, program.getTypeChecker(), context, this.#use),
         ],
       }),
     })
@@ -54,23 +58,41 @@ export class CompilerService {
     return this.#language
   }
 
-  /** Compiles `code` and the generated `suffix` after it as the file `CELL.ts`. */
-  compile(cell: string, code: string, suffix: string): Compiled {
+  /** Compiles `code`, the file `CELL.ts`; `suffix` is generated and `expectations` are looked at. */
+  compile(
+    cell: string,
+    code: string,
+    suffix: string,
+    expectations: readonly Expectation[],
+  ): Compiled {
     const name = `${cell}.ts`
     const path = this.host.setCell(name, code + suffix)
     this.#ownLength = code.length
-    this.#boxes = new Set()
+    this.#use = new BoxUse()
     try {
       const output = this.#compile(code + suffix, path)
-      const boxes = [...this.#boxes]
-      const [declarations] = this.language.getEmitOutput(path, true, true).outputFiles
-      return { ...splitMap(output), boxes, declarations: declarations?.text ?? '' }
+      const [emitted] = this.language.getEmitOutput(path, true, true).outputFiles
+      const declarations = emitted?.text ?? ''
+      const misfits = this.#misfits(path, declarations, expectations)
+      return { ...splitMap(output), use: this.#use, declarations, misfits }
     } catch (error) {
       if (!(error instanceof TSError)) throw error
       return { diagnostics: error.diagnostics }
     } finally {
       this.host.dropCell(name)
     }
+  }
+
+  #misfits(
+    path: string,
+    declarations: string,
+    expectations: readonly Expectation[],
+  ): readonly Misfit[] {
+    if (expectations.length === 0) return []
+    const program = this.language.getProgram()
+    const source = program?.getSourceFile(path)
+    if (program === undefined || source === undefined) return []
+    return misfits(program.getTypeChecker(), source, declarations, expectations)
   }
 
   /**

@@ -14,6 +14,8 @@ export type Outcome = { readonly value: string } | { readonly error: string }
 /** A notebook whose cells run in the test's own process. */
 export class InProcessNotebook {
   readonly compiler: Compiler
+  /** What the compiler warned of in the last cell. */
+  warnings = ''
   readonly #runner: Runner
   #count = 0
   #sent: FromSession[] = []
@@ -43,6 +45,7 @@ export class InProcessNotebook {
     const cell = `cell-${++this.#count}`
     const compiled = this.compiler.compile(cell, code)
     if ('error' in compiled) return { error: plain(compiled.error.traceback) }
+    this.warnings = compiled.warnings
     this.#sent = []
     const end = await new Promise<Extract<FromSession, { type: 'end' }>>((resolve) => {
       this.#ended = resolve

@@ -16,7 +16,7 @@ import { type SwapDevice } from './linux/swap.ts'
 import { type Task, Tasks } from './linux/task.ts'
 import { PhysicalMemory } from './space/physical.ts'
 import { declareStructs } from './types/declare.ts'
-import { structView, type StructOf } from './types/view.ts'
+import { structView, type StructName, type StructOf } from './types/view.ts'
 
 /** Options of `openDump`. */
 export interface OpenOptions {
@@ -133,7 +133,7 @@ export class HostDump {
   }
 
   /** A raw structure of the dumped kernel: `dump.struct('kvm', address).mm.pgd`. The address may be hex text. */
-  struct<N extends string>(name: N, address: bigint | number | string): StructOf<N> {
+  struct<N extends StructName>(name: N, address: bigint | number | string): StructOf<N> {
     const at = addressOf(address, 'dump.struct(name, address)')
     return structView(this.host.types, this.host.space, name, at)
   }

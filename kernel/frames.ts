@@ -14,6 +14,17 @@ export interface DeclarationText {
   /** Such as `dump-1.d.ts`: a name is never given twice with different text. */
   readonly name: string
   readonly text: string
+  /** What the API takes as text or number, for completion; these come when there is time for them. */
+  readonly known?: DumpNames
+}
+
+/** What an opened dump holds, by the names that a cell can ask for. */
+export interface DumpNames {
+  readonly tasks: readonly { readonly pid: number; readonly comm: string }[]
+  /** Virtual machines by the name or UUID by which `dump.vm` finds them. */
+  readonly vms: readonly string[]
+  /** All names of kernel symbols, sorted, each followed by a line feed. */
+  readonly symbols: string
 }
 
 /** Mime type to content, and mime type to its options, as display messages carry them. */

@@ -29,6 +29,9 @@ export type Undeclared = ReturnType<JSON['parse']>
 /** A view of a struct that is not declared: every member can be asked for. */
 export type LooseView = StructView & { readonly [member: string]: Undeclared }
 
+/** The C name of a struct: an editor offers the declared ones, and any other may be asked for. */
+export type StructName<Declared = DumpStructs> = Extract<keyof Declared, string> | (string & {})
+
 /** The view of a struct by its C name: with its members when they are declared, else with any. */
 export type StructOf<N extends string> = N extends keyof DumpStructs ? DumpStructs[N] : LooseView
 
@@ -102,12 +105,12 @@ export abstract class StructView {
   }
 
   /** The same address as another struct. Throws MissingError when the kernel has none of this name. */
-  $cast<N extends string>(type: N): StructOf<N> {
+  $cast<N extends StructName>(type: N): StructOf<N> {
     return structView(this.#shape.types, this.#space, type, this.$addr)
   }
 
   /** The struct that this one is a member of: `node.$containerOf('task_struct', 'tasks')`. */
-  $containerOf<N extends string>(type: N, member: string): StructOf<N> {
+  $containerOf<N extends StructName>(type: N, member: string): StructOf<N> {
     const { types } = this.#shape
     const found = structOf(types, type).member(member)
     if (found === undefined) throw noMember(types, structOf(types, type), type, member)

@@ -6,6 +6,7 @@ import { type CellText, readCellText } from './celltext.ts'
 import { compileError } from './diagnostics.ts'
 import { LiveNames, suffixOf } from './names.ts'
 import { CompilerService } from './service.ts'
+import { KnownNames } from './knownnames.ts'
 import { expectedImports } from './misfits.ts'
 import { Users } from './users.ts'
 
@@ -16,6 +17,7 @@ const longestDeclarations = 256 * 1024
 export class Compiler {
   readonly service: CompilerService
   readonly live = new LiveNames()
+  readonly dumpNames = new KnownNames()
   /** Compiled and perhaps running; not yet live. */
   readonly #pending = new Map<string, { text: CellText; declarations: string; use: BoxUse }>()
   readonly #users = new Users(this.live)
@@ -29,9 +31,10 @@ export class Compiler {
     this.live.setApi(names)
   }
 
-  /** Makes a text of declarations part of every later cell's program. */
-  declare({ name, text }: DeclarationText): void {
-    this.service.host.addAmbient(name, text)
+  /** Makes a text of declarations part of every later cell's program, and names known for completion. */
+  declare({ name, text, known }: DeclarationText): void {
+    if (text !== '') this.service.host.addAmbient(name, text)
+    if (known !== undefined) this.dumpNames.add(known)
   }
 
   /** Checks and compiles a cell. Nothing lives on from it before `commit`. */
@@ -78,6 +81,7 @@ export class Compiler {
     this.#pending.clear()
     this.live.forget()
     this.#users.forget()
+    this.dumpNames.forget()
     this.service.host.clear()
   }
 }

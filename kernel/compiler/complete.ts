@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Completion at a cursor, from the types of the cell in hand and of the cells before it.
+import ts from 'typescript'
 import type { Completion } from '../frames.ts'
 import { type NameKind, readCellText } from './celltext.ts'
 import type { Compiler } from './compiler.ts'
@@ -21,6 +22,13 @@ const typeOfKind: Record<NameKind, string> = {
   import: 'alias',
 }
 
+interface Entry {
+  readonly name: string
+  readonly kind: string
+  /** The likely ones before others, then by name; empty for those that have their order already. */
+  readonly sort: string
+}
+
 /** The names that fit at `cursor` (in code points), the likely ones first. Runs no user code. */
 export function complete(compiler: Compiler, code: string, cursor: number): Completion {
   const at = indexOfCodePoint(code, cursor)
@@ -30,28 +38,26 @@ export function complete(compiler: Compiler, code: string, cursor: number): Comp
     includeCompletionsForModuleExports: false,
     includeCompletionsWithInsertText: false,
   })
-  const word = wordBefore(code, at)
-  const entries: { name: string; kind: string; start: number; sort: string }[] = (
-    found?.entries ?? []
-  ).map((entry) => ({
-    name: entry.name,
-    kind: entry.kind,
-    start: entry.replacementSpan?.start ?? at - word.length,
-    sort: entry.sortText,
-  }))
+  const known = compiler.dumpNames.at(compiler.service.program, path, at, longest)
+  const start = known?.start ?? found?.entries[0]?.replacementSpan?.start ?? wordStart(code, at)
+  const entries: Entry[] = (known?.names ?? []).map((one) => ({ ...one, sort: '' }))
+  for (const { name, kind, replacementSpan, sortText } of found?.entries ?? []) {
+    if ((replacementSpan?.start ?? wordStart(code, at)) !== start) continue
+    // What is being typed in quotes, which TypeScript takes for a name.
+    if (kind === ts.ScriptElementKind.string && name === code.slice(start, at)) continue
+    entries.push({ name, kind, sort: sortText })
+  }
   // Live names that the cell does not mention yet are not in its program.
   if (found?.isGlobalCompletion === true) {
-    const known = new Set(entries.map(({ name }) => name))
+    const there = new Set(entries.map(({ name }) => name))
     for (const [name, kind] of compiler.live.all()) {
-      if (known.has(name)) continue
-      entries.push({ name, kind: typeOfKind[kind], start: at - word.length, sort: '11' })
+      if (!there.has(name)) entries.push({ name, kind: typeOfKind[kind], sort: '11' })
     }
   }
-  const start = entries[0]?.start ?? at - word.length
   const typed = code.slice(start, at).toLowerCase()
   const fitting = entries
-    .filter((entry) => entry.start === start && entry.name.toLowerCase().startsWith(typed))
-    .sort((a, b) => compare(a.sort, b.sort) || compare(nameKey(a.name), nameKey(b.name)))
+    .filter(({ name }) => name.toLowerCase().startsWith(typed))
+    .sort((a, b) => compare(a.sort, b.sort) || (a.sort === '' ? 0 : compareNames(a, b)))
     .slice(0, longest)
   return {
     matches: fitting.map(({ name }) => name),
@@ -66,9 +72,13 @@ function nameKey(name: string): string {
   return name.startsWith('$') ? `\uffff${name}` : name
 }
 
-/** The identifier that ends at `at`, perhaps empty. */
-function wordBefore(code: string, at: number): string {
-  return /[\p{ID_Continue}$\u200c\u200d]*$/u.exec(code.slice(0, at))?.[0] ?? ''
+/** Where the identifier begins that ends at `at`; it may be empty. */
+function wordStart(code: string, at: number): number {
+  return at - (/[\p{ID_Continue}$\u200c\u200d]*$/u.exec(code.slice(0, at))?.[0].length ?? 0)
+}
+
+function compareNames(a: Entry, b: Entry): number {
+  return compare(nameKey(a.name), nameKey(b.name))
 }
 
 function compare(a: string, b: string): number {

@@ -58,6 +58,13 @@ export class CompilerService {
     return this.#language
   }
 
+  /** The program behind `language`. */
+  get program(): ts.Program {
+    const program = this.language.getProgram()
+    if (program === undefined) throw new Error('the language service has no program')
+    return program
+  }
+
   /** Compiles `code`, the file `CELL.ts`; `suffix` is generated and `expectations` are looked at. */
   compile(
     cell: string,
@@ -89,10 +96,9 @@ export class CompilerService {
     expectations: readonly Expectation[],
   ): readonly Misfit[] {
     if (expectations.length === 0) return []
-    const program = this.language.getProgram()
-    const source = program?.getSourceFile(path)
-    if (program === undefined || source === undefined) return []
-    return misfits(program.getTypeChecker(), source, declarations, expectations)
+    const source = this.program.getSourceFile(path)
+    if (source === undefined) return []
+    return misfits(this.program.getTypeChecker(), source, declarations, expectations)
   }
 
   /**

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Types that come to be while the notebook runs: those of an opened dump's own structures.
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import type * as Core from '../../core/index.ts'
+import type { DumpNames } from '../frames.ts'
 import { send } from './output.ts'
 
+/** The same dump may be opened by many cells: it is declared once. */
+const declared = new Set<string>()
+const offered = new Set<string>()
+
 /** Opened by the cell that runs; their types are declared at its end. */
-const opened: Core.HostDump[] = []
+const opened: { readonly dump: Core.HostDump; readonly path: string }[] = []
 let core: typeof Core | undefined
 let count = 0
 
@@ -12,7 +20,8 @@ let count = 0
 export function noteDumps(exported: Readonly<Record<string, unknown>>): void {
   if (core !== undefined || !('onOpen' in exported)) return
   core = exported as typeof Core
-  core.onOpen((dump) => opened.push(dump))
+  // A cell may change its working directory later.
+  core.onOpen((dump) => opened.push({ dump, path: resolve(dump.path) }))
 }
 
 /**
@@ -20,9 +29,10 @@ export function noteDumps(exported: Readonly<Record<string, unknown>>): void {
  * not enough of a kernel, is passed over: who asks it for a structure is told why.
  */
 export function declareOpened(): void {
-  for (const dump of opened.splice(0)) {
+  for (const { dump, path } of opened.splice(0)) {
     try {
       declareTypes(dump.declarations())
+      offerNames(path)
     } catch (error) {
       // Nothing may keep a cell from its end.
       if (core !== undefined && error instanceof core.DumpError) continue
@@ -36,5 +46,28 @@ export function declareOpened(): void {
  * its own (`dump-1.d.ts`, `dump-2.d.ts`, …) and is parsed once, however many cells follow.
  */
 export function declareTypes(text: string): void {
+  if (declared.has(text)) return
+  declared.add(text)
   send({ type: 'declare', name: `dump-${++count}.d.ts`, text })
+}
+
+/**
+ * Tells the compiler what the dump holds, for completion. To list a kernel's symbols takes half a second, so a thread
+ * of its own does it. What it cannot read is not offered: who asks for it in a cell is told why.
+ */
+function offerNames(path: string): void {
+  const { mtimeMs, size } = statSync(path)
+  const version = `${path} ${mtimeMs} ${size}`
+  if (offered.has(version)) return
+  offered.add(version)
+  const name = `dump-${offered.size}.names`
+  const thread = new Worker(new URL('./dumpnames.js', import.meta.url), {
+    workerData: path,
+    execArgv: [],
+  })
+  thread.unref()
+  thread.on('message', (known: DumpNames) => {
+    send({ type: 'declare', name, text: '', known })
+  })
+  thread.on('error', () => undefined)
 }

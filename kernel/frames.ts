@@ -82,7 +82,12 @@ export interface Completion {
   readonly matches: readonly string[]
   readonly start: number
   readonly end: number
-  readonly types: readonly { readonly text: string; readonly type: string }[]
+  /** For each match its kind, and how it is called where it is a function. */
+  readonly types: readonly {
+    readonly text: string
+    readonly type: string
+    readonly signature?: string
+  }[]
 }
 
 /** What is known about the name at a place, or `found: false`. */

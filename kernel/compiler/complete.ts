@@ -4,11 +4,15 @@ import ts from 'typescript'
 import type { Completion } from '../frames.ts'
 import { type NameKind, readCellText } from './celltext.ts'
 import type { Compiler } from './compiler.ts'
-import { suffixOf } from './names.ts'
+import { type LiveName, suffixOf } from './names.ts'
 import { codePointsBefore, indexOfCodePoint } from './position.ts'
 
 /** More than a person reads; a global completion without a letter typed has over a thousand. */
 const longest = 500
+
+/** Signatures are read for so many; each costs a look at the types of its function. */
+const mostSignatures = 60
+const callable: ReadonlySet<string> = new Set(['function', 'method', 'local function'])
 
 /** What clients call the kinds of live names in their icons. */
 const typeOfKind: Record<NameKind, string> = {
@@ -21,6 +25,8 @@ const typeOfKind: Record<NameKind, string> = {
   type: 'interface',
   import: 'alias',
 }
+
+const isValueOnly: ReadonlySet<NameKind> = new Set(['const', 'let', 'function'])
 
 interface Entry {
   readonly name: string
@@ -45,13 +51,17 @@ export function complete(compiler: Compiler, code: string, cursor: number): Comp
     if ((replacementSpan?.start ?? wordStart(code, at)) !== start) continue
     // What is being typed in quotes, which TypeScript takes for a name.
     if (kind === ts.ScriptElementKind.string && name === code.slice(start, at)) continue
-    entries.push({ name, kind, sort: sortText })
+    const own = kind === ts.ScriptElementKind.alias ? compiler.live.get(name) : undefined
+    entries.push({ name, kind: own === undefined ? kind : kindOf(name, own), sort: sortText })
   }
   // Live names that the cell does not mention yet are not in its program.
-  if (found?.isGlobalCompletion === true) {
-    const there = new Set(entries.map(({ name }) => name))
-    for (const [name, kind] of compiler.live.all()) {
-      if (!there.has(name)) entries.push({ name, kind: typeOfKind[kind], sort: '11' })
+  const there = new Set(entries.map(({ name }) => name))
+  const isValue = found?.isGlobalCompletion === true
+  // Where a type is written, which TypeScript does not call global, the global types are offered.
+  if (isValue || there.has('Promise')) {
+    for (const [name, live] of compiler.live.all()) {
+      if (!there.has(name) && (isValue || !isValueOnly.has(live.kind)))
+        entries.push({ name, kind: kindOf(name, live), sort: '11' })
     }
   }
   const typed = code.slice(start, at).toLowerCase()
@@ -63,8 +73,36 @@ export function complete(compiler: Compiler, code: string, cursor: number): Comp
     matches: fitting.map(({ name }) => name),
     start: codePointsBefore(code, start),
     end: codePointsBefore(code, at),
-    types: fitting.map(({ name, kind }) => ({ text: name, type: kind })),
+    types: fitting.map(({ name, kind }) => ({
+      text: name,
+      type: kind,
+      ...(callable.has(kind) ? signatureOf(compiler, path, at, name, fitting.length) : {}),
+    })),
   }
+}
+
+/** A name of the API is a function, or a class if it is written as one. */
+function kindOf(name: string, { module, kind }: LiveName): string {
+  if (module.startsWith('./')) return typeOfKind[kind]
+  return /^[A-Z]/.test(name) ? 'class' : 'function'
+}
+
+/** Parameters and result of a function, for lists so short that they are read. */
+function signatureOf(
+  compiler: Compiler,
+  path: string,
+  at: number,
+  name: string,
+  count: number,
+): { readonly signature?: string } {
+  if (count > mostSignatures) return {}
+  const { language } = compiler.service
+  const none = undefined
+  const details = language.getCompletionEntryDetails(path, at, name, {}, none, none, none)
+  const text = ts.displayPartsToString(details?.displayParts)
+  const open = text.search(/[(<]/g)
+  const signature = text.slice(text.indexOf('(', text.startsWith('(') ? 1 : open))
+  return open < 0 || !signature.startsWith('(') ? {} : { signature: signature.split('\n')[0] ?? '' }
 }
 
 /** Names of ours that begin with a dollar sign stand behind the members of the kernel's structures. */

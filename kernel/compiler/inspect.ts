@@ -7,6 +7,9 @@ import type { Compiler } from './compiler.ts'
 import { suffixOf } from './names.ts'
 import { indexOfCodePoint } from './position.ts'
 
+/** So many ways to call a function are read; a fifth is only looked up in documentation. */
+const mostSignatures = 12
+
 /**
  * Describes the name at `cursor` (in code points), or the function whose arguments are being
  * written there. With `detail` 1 the signatures of all overloads are added. Runs no user code.
@@ -18,8 +21,7 @@ export function inspect(
   detail: number,
 ): Inspection {
   const at = indexOfCodePoint(code, cursor)
-  const text = readCellText(code, 'inspect.ts')
-  const path = compiler.service.host.setCell('inspect.ts', code + suffixOf(text, compiler.live))
+  const path = openText(compiler, code)
   const { language } = compiler.service
   const info =
     language.getQuickInfoAtPosition(path, at) ??
@@ -30,17 +32,25 @@ export function inspect(
   const signature = withoutAlias(ts.displayPartsToString(info.displayParts))
   const documentation = ts.displayPartsToString(info.documentation)
   const tags = (info.tags ?? []).map((tag) => `@${tag.name} ${ts.displayPartsToString(tag.text)}`)
-  const overloads = detail > 0 ? signaturesOf(language, path, info.textSpan, code) : []
-  const paragraphs = [documentation, tags.join('\n'), overloads.join('\n')].filter(
-    (paragraph) => paragraph !== '',
-  )
+  // `const f: F` does not tell how to call f, even if that is all that is asked.
+  const wanted = detail > 0 || !/[(<]/.test(signature.replace(/^\(\w+\) /, ''))
+  const overloads = wanted ? signaturesOf(compiler, code, info.textSpan) : []
+  const calls = overloads.filter((call) => !signature.endsWith(call)).slice(0, mostSignatures)
+  const heading = [signature, ...calls].join('\n')
+  const paragraphs = [documentation, tags.join('\n')].filter((paragraph) => paragraph !== '')
   return {
     found: true,
     data: {
-      'text/plain': [signature, ...paragraphs].join('\n\n'),
-      'text/markdown': [`\`\`\`typescript\n${signature}\n\`\`\``, ...paragraphs].join('\n\n'),
+      'text/plain': [heading, ...paragraphs].join('\n\n'),
+      'text/markdown': [`\`\`\`typescript\n${heading}\n\`\`\``, ...paragraphs].join('\n\n'),
     },
   }
+}
+
+/** Makes `code` with the names of older cells the file in hand. */
+function openText(compiler: Compiler, code: string): string {
+  const text = readCellText(code, 'inspect.ts')
+  return compiler.service.host.setCell('inspect.ts', code + suffixOf(text, compiler.live))
 }
 
 /** Inside `f(…)` where nothing else is known: about `f`. */
@@ -53,17 +63,13 @@ function calleeInfo(
   return help && language.getQuickInfoAtPosition(path, help.applicableSpan.start - 2)
 }
 
-/** How a function can be called; asked as if its arguments were being written. */
-function signaturesOf(
-  language: ts.LanguageService,
-  path: string,
-  name: ts.TextSpan,
-  code: string,
-): string[] {
-  const open = code.indexOf('(', name.start + name.length)
-  if (open !== name.start + name.length) return []
-  const help = language.getSignatureHelpItems(path, open + 1, undefined)
-  return (help?.items ?? []).map((item) => {
+/** How a function can be called: asked as if it were being called where its name stands. */
+function signaturesOf(compiler: Compiler, code: string, name: ts.TextSpan): string[] {
+  const end = name.start + name.length
+  const path = openText(compiler, `${code.slice(0, end)}()${code.slice(end)}`)
+  const help = compiler.service.language.getSignatureHelpItems(path, end + 1, undefined)
+  if (help?.applicableSpan.start !== end + 1) return []
+  return help.items.map((item) => {
     const parameters = item.parameters
       .map((parameter) => ts.displayPartsToString(parameter.displayParts))
       .join(ts.displayPartsToString(item.separatorDisplayParts))

@@ -35,11 +35,11 @@ export class LiveNames {
     return this.#cells.get(name) ?? this.#api.get(name)
   }
 
-  /** Every live name with its kind, each once. */
-  *all(): Generator<readonly [string, NameKind]> {
-    for (const [name, { kind }] of this.#cells) yield [name, kind]
-    for (const [name, { kind }] of this.#api) {
-      if (!this.#cells.has(name)) yield [name, kind]
+  /** Every live name with where it comes from, each once. */
+  *all(): Generator<readonly [string, LiveName]> {
+    yield* this.#cells
+    for (const [name, origin] of this.#api) {
+      if (!this.#cells.has(name)) yield [name, origin]
     }
   }
 }

@@ -40,6 +40,19 @@ export interface CellError {
   readonly traceback: readonly string[]
 }
 
+/** A file beside the notebook that cells import, as the session is to run it. */
+export interface NeighbourFile {
+  /** Absolute. */
+  readonly path: string
+  /** Another one when the file was edited. */
+  readonly version: string
+  /** `module`: `js` is a call of `System.register`. `json`: `js` is the text. `commonjs`: Node reads it. */
+  readonly form: 'module' | 'json' | 'commonjs'
+  readonly js: string
+  /** The source map of `js` as JSON, or empty. */
+  readonly map: string
+}
+
 /** A cell made ready to run. */
 export interface CompiledCell {
   /** A function expression whose parameters are `$cell` and one box for each of `boxes`. */
@@ -47,6 +60,8 @@ export interface CompiledCell {
   /** The source map of `js` as JSON. */
   readonly map: string
   readonly boxes: readonly string[]
+  /** New and edited files that the cell may import; absent when there are none. */
+  readonly files?: readonly NeighbourFile[]
 }
 
 /** front → compiler. Those with an `id` are answered. */

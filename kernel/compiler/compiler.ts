@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From a cell's text to a function that the session can run, and the names that live on.
-import type { ApiName, CompileResult, DeclarationText } from '../frames.ts'
+import type { ApiName, CompileResult, DeclarationText, NeighbourFile } from '../frames.ts'
 import { boxName, type BoxUse } from './boxes.ts'
 import { type CellText, readCellText } from './celltext.ts'
 import { compileError } from './diagnostics.ts'
@@ -13,13 +13,21 @@ import { Users } from './users.ts'
 /** Types longer than this are not kept: later cells see the cell's names as `any`. */
 const longestDeclarations = 256 * 1024
 
+/** A cell between its compilation and its end. */
+interface Pending {
+  readonly text: CellText
+  readonly declarations: string
+  readonly use: BoxUse
+  readonly files: readonly NeighbourFile[]
+}
+
 /** The state of one notebook: which names live, and the program that checks the next cell. */
 export class Compiler {
   readonly service: CompilerService
   readonly live = new LiveNames()
   readonly dumpNames = new KnownNames()
   /** Compiled and perhaps running; not yet live. */
-  readonly #pending = new Map<string, { text: CellText; declarations: string; use: BoxUse }>()
+  readonly #pending = new Map<string, Pending>()
   readonly #users = new Users(this.live)
 
   /** `folder` is the notebook's: imports are looked up from there. */
@@ -46,15 +54,21 @@ export class Compiler {
     if ('diagnostics' in compiled) {
       return { error: compileError(compiled.diagnostics, cell, code, this.live) }
     }
-    const { body, map, use } = compiled
+    const { body, map, use, files } = compiled
     const boxes = [...use.names]
     const tooLong = compiled.declarations.length > longestDeclarations
     const declarations = tooLong ? untyped(text) : compiled.declarations
-    this.#pending.set(cell, { text, declarations, use })
+    this.#pending.set(cell, { text, declarations, use, files })
     // The body begins on a line of its own, so that its lines are those of the source map.
     const parameters = ['$cell', ...boxes.map(boxName)].join(', ')
+    const sent = files.length > 0 ? { files } : {}
     return {
-      cell: { js: `(async function (${parameters}) { "use strict";\n${body}\n})`, map, boxes },
+      cell: {
+        js: `(async function (${parameters}) { "use strict";\n${body}\n})`,
+        map,
+        boxes,
+        ...sent,
+      },
       warnings:
         this.#users.warnings(text, expectations, compiled.misfits) +
         (tooLong ? `The types of ${cell} are too large to keep; its names are any.\n` : ''),
@@ -66,7 +80,8 @@ export class Compiler {
     const pending = this.#pending.get(cell)
     this.#pending.clear()
     if (pending === undefined) return
-    const { text, declarations, use } = pending
+    const { text, declarations, use, files } = pending
+    this.service.neighbours.sent(files)
     const names = [...text.declared].filter(
       ([name, kind]) => reached === undefined || kind === 'type' || reached.includes(name),
     )
@@ -82,6 +97,7 @@ export class Compiler {
     this.live.forget()
     this.#users.forget()
     this.dumpNames.forget()
+    this.service.neighbours.forget()
     this.service.host.clear()
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Type errors as the notebook shows them: the cell's own line with a mark under the fault.
+import { basename } from 'node:path'
 import type ts from 'typescript'
 import type { CellError } from '../frames.ts'
 import { messageOf } from './messages.ts'
@@ -19,19 +20,21 @@ export function compileError(
   code: string,
   live: LiveNames,
 ): CellError {
-  const lineStarts = lineStartsOf(code)
   const sorted = [...diagnostics].sort((a, b) => (a.start ?? 0) - (b.start ?? 0))
   const faults = sorted.map((diagnostic) => {
-    const start = Math.min(diagnostic.start ?? 0, code.length)
+    const { name, text } = textOf(diagnostic, cell, code)
+    const start = Math.min(diagnostic.start ?? 0, text.length)
+    const lineStarts = lineStartsOf(text)
     const line = lineStarts.findLastIndex((lineStart) => lineStart <= start)
     const column = start - (lineStarts[line] ?? 0)
     return {
-      place: `${cell}.ts:${line + 1}:${column + 1}`,
+      place: `${name}:${line + 1}:${column + 1}`,
+      text,
       line,
       column,
       length: diagnostic.length ?? 0,
       label: `TS${diagnostic.code}`,
-      message: messageOf(diagnostic, code, live),
+      message: messageOf(diagnostic, text, live),
     }
   })
   const [first] = faults
@@ -39,7 +42,7 @@ export function compileError(
     .slice(0, shown)
     .flatMap((fault) => [
       `${cyan(fault.place)} - ${red('error')} ${fault.label}: ${fault.message}`,
-      ...codeFrame(code.split('\n'), fault.line, fault.column, fault.length),
+      ...codeFrame(fault.text.split('\n'), fault.line, fault.column, fault.length),
     ])
   if (faults.length > shown) traceback.push(`… and ${faults.length - shown} more`)
   return {
@@ -50,6 +53,17 @@ export function compileError(
         : `${first.place} - ${first.label}: ${first.message}`,
     traceback,
   }
+}
+
+/** The cell, or the file beside the notebook, in which a fault is. */
+function textOf(
+  { file }: ts.Diagnostic,
+  cell: string,
+  code: string,
+): { readonly name: string; readonly text: string } {
+  const name = `${cell}.ts`
+  const isCell = file === undefined || basename(file.fileName) === name
+  return isCell ? { name, text: code } : { name: basename(file.fileName), text: file.text }
 }
 
 /** The line with its number, and below it a mark of `length` characters at `column` (from 0). */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The files that the language service sees: the one cell in hand, the declarations of earlier
 // cells on demand, declaration texts from the session, and the disk.
+import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import ts from 'typescript'
 
@@ -81,7 +82,7 @@ export class CellHost {
       ...base,
       getProjectVersion: () => String(this.#version),
       getScriptFileNames: () => [this.#cell, ...this.#ambient],
-      getScriptVersion: (path) => this.#versionOf(path),
+      getScriptVersion: (path) => this.versionOf(path),
       getScriptSnapshot: (path) => this.#snapshotOf(path),
       readFile: (path, encoding) =>
         this.#virtual.get(path)?.text ?? ts.sys.readFile(path, encoding),
@@ -123,17 +124,18 @@ export class CellHost {
     return ts.resolveModuleName(specifier, containing, options, host, cache)
   }
 
-  /** Files of packages and of the compiler do not change under us; others are looked at each time. */
-  #versionOf(path: string): string {
+  /** The version of a file: another one when its text is another. */
+  versionOf(path: string): string {
     const virtual = this.#virtual.get(path)
     if (virtual !== undefined) return virtual.version
+    // Files of packages and of the compiler do not change under us; others are looked at each time.
     if (path.includes('/node_modules/')) return '1'
-    const modified = ts.sys.getModifiedTime?.(path)
-    return modified === undefined ? '' : String(modified.getTime())
+    const state = statSync(path, { throwIfNoEntry: false })
+    return state === undefined ? '' : `${state.mtimeMs} ${state.size}`
   }
 
   #snapshotOf(path: string): ts.IScriptSnapshot | undefined {
-    const version = this.#versionOf(path)
+    const version = this.versionOf(path)
     const kept = this.#snapshots.get(path)
     if (kept?.version === version) return kept.snapshot
     const text = this.#virtual.get(path)?.text ?? ts.sys.readFile(path)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Import declarations as statements: `import { a } from "m"` becomes a load of "m" and a box for `a`.
 import ts from 'typescript'
-import type { Boxes } from './boxes.ts'
+import { type Boxes, boxName } from './boxes.ts'
 import { cellCall } from './expressions.ts'
 
 /**
@@ -39,16 +39,35 @@ export function importStatements(
       name,
     )
   })
-  return [placed(loaded, declaration), ...stores]
+  return [placed(loaded, declaration), ...stores, ...kept(declaration, bound, factory)]
 }
 
-/** The names that an import binds to values; `exported` is absent for the whole module. */
-function boundValues(
-  clause: ts.ImportClause | undefined,
-  checker: ts.TypeChecker,
-): { readonly name: ts.Identifier; readonly exported?: string }[] {
+/** Tells the session which boxes hold what a file beside the notebook exports: it may be edited. */
+function kept(
+  { moduleSpecifier }: ts.ImportDeclaration,
+  bound: readonly Bound[],
+  factory: ts.NodeFactory,
+): ts.Statement[] {
+  if (!ts.isStringLiteral(moduleSpecifier) || !/^[./]/.test(moduleSpecifier.text)) return []
+  const pairs = bound.map(({ name, exported }) => {
+    const box = factory.createIdentifier(boxName(name.text))
+    const given = exported === undefined ? [] : [factory.createStringLiteral(exported)]
+    return factory.createArrayLiteralExpression([box, ...given])
+  })
+  const list = factory.createArrayLiteralExpression(pairs)
+  return [factory.createExpressionStatement(cellCall(factory, 'keep', [moduleSpecifier, list]))]
+}
+
+/** A name that gets a value; `exported` is absent for the whole module. */
+interface Bound {
+  readonly name: ts.Identifier
+  readonly exported?: string
+}
+
+/** The names that an import binds to values. */
+function boundValues(clause: ts.ImportClause | undefined, checker: ts.TypeChecker): Bound[] {
   if (clause === undefined || clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return []
-  const found: { name: ts.Identifier; exported?: string }[] = []
+  const found: Bound[] = []
   if (clause.name !== undefined) found.push({ name: clause.name, exported: 'default' })
   const bindings = clause.namedBindings
   if (bindings !== undefined && ts.isNamespaceImport(bindings)) found.push({ name: bindings.name })

@@ -20,6 +20,8 @@ export function cellOptions(): Record<string, unknown> {
     moduleDetection: 'force',
     esModuleInterop: true,
     resolveJsonModule: true,
+    // Files beside the notebook: `.ts` by that name, and `.js` with what can be told of its types.
+    allowJs: true,
     skipLibCheck: true,
     strict: true,
     // Nearly every field of a kernel structure may be null; asking each time is not what a cell is for.
@@ -31,6 +33,6 @@ export function cellOptions(): Record<string, unknown> {
 
 /**
  * Diagnostics that are no fault in a cell: a value that is only shown (2695 for one side of a
- * comma), and a package without types (7016), which is then `any`.
+ * comma), a package without types (7016), which is then `any`, and an import of a `.ts` (5097).
  */
-export const ignoredDiagnostics: readonly number[] = [2695, 7016]
+export const ignoredDiagnostics: readonly number[] = [2695, 7016, 5097]

@@ -3,8 +3,10 @@
 import { create, TSError } from 'ts-node'
 import ts from 'typescript'
 import { BoxUse } from './boxes.ts'
+import type { NeighbourFile } from '../frames.ts'
 import { CellHost } from './host.ts'
 import { type Expectation, type Misfit, misfits } from './misfits.ts'
+import { Neighbours } from './neighbours.ts'
 import { cellOptions, ignoredDiagnostics } from './options.ts'
 import { rewriteCell } from './rewrite.ts'
 import { compilerWith } from './shim.ts'
@@ -19,6 +21,8 @@ export type Compiled =
       readonly use: BoxUse
       /** The types of what the cell declares, for later cells. */
       readonly declarations: string
+      /** Files beside the notebook that the session does not have yet. */
+      readonly files: readonly NeighbourFile[]
       /** The expectations that the cell's names do not meet. */
       readonly misfits: readonly Misfit[]
     }
@@ -27,6 +31,7 @@ export type Compiled =
 /** Compiles cells by ts-node in one folder, and gives out the language service behind it. */
 export class CompilerService {
   readonly host: CellHost
+  readonly neighbours: Neighbours
   readonly #compile: (code: string, fileName: string) => string
   #language: ts.LanguageService | undefined
   /** Length of the cell's own text in the file in hand; what follows is generated. */
@@ -35,6 +40,7 @@ export class CompilerService {
 
   constructor(folder: string) {
     this.host = new CellHost(folder)
+    this.neighbours = new Neighbours((path) => this.host.versionOf(path))
     const compiler = compilerWith((base) => this.#makeLanguageService(base))
     const service = create({
       cwd: folder,
@@ -80,8 +86,11 @@ export class CompilerService {
       const output = this.#compile(code + suffix, path)
       const [emitted] = this.language.getEmitOutput(path, true, true).outputFiles
       const declarations = emitted?.text ?? ''
+      const faults = this.neighbours.faults(this.program, path)
+      if (faults.length > 0) return { diagnostics: faults }
+      const files = this.neighbours.newFiles(this.program, path)
       const misfits = this.#misfits(path, declarations, expectations)
-      return { ...splitMap(output), use: this.#use, declarations, misfits }
+      return { ...splitMap(output), use: this.#use, declarations, files, misfits }
     } catch (error) {
       if (!(error instanceof TSError)) throw error
       return { diagnostics: error.diagnostics }

@@ -10,6 +10,7 @@ import { connectDisplay } from './cellapi.ts'
 import { orderChildren } from './children.ts'
 import { declareOpened, noteDumps } from './declare.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
+import { Neighbours } from './neighbours.ts'
 import { barrier, captureOutput, send } from './output.ts'
 import { Runner } from './run.ts'
 import { bundlesOf, loadDisplay } from './show.ts'
@@ -32,10 +33,12 @@ const endOutput = (): void => {
 Error.stackTraceLimit = 100
 const names = apiNames(core)
 const tracebacks = new Tracebacks([fileURLToPath(new URL('../../', import.meta.url))])
+const neighbours = new Neighbours(folder, makeLoad(folder), tracebacks)
 const runner = new Runner({
   send,
   barrier: endOutput,
-  load: makeLoad(folder),
+  load: neighbours.load,
+  neighbours,
   meta: cellMeta(folder),
   names,
   loaded: noteDumps,

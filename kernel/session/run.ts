@@ -4,16 +4,12 @@
 // A stop may tear down the stack at any point of user code and drops the promises that were ready
 // to run. So nothing here awaits user code: a cell's end is declared by whichever event comes first.
 import { runInThisContext } from 'node:vm'
-import type { ApiName, CompiledCell, FromSession, MimeBundle } from '../frames.ts'
+import type { ApiName, CompiledCell, FromSession, MimeBundle, NeighbourFile } from '../frames.ts'
 import { Interrupted, Waits } from './interrupted.ts'
 import type { Load } from './loader.ts'
+import type { Box, Neighbours } from './neighbours.ts'
 import type { BundlesOf } from './show.ts'
 import type { Tracebacks } from './traceback.ts'
-
-/** Where the value of a name lies, shared by all cells that use the name. */
-interface Box {
-  v: unknown
-}
 
 /** A cell on its way. */
 interface Run {
@@ -33,6 +29,8 @@ export interface Surroundings {
   /** Sends a mark down all pipes, so that the end of a cell comes after all its output. */
   readonly barrier: () => void
   readonly load: Load
+  /** Files beside the notebook: takes new ones, and keeps what was imported from them up to date. */
+  readonly neighbours: Pick<Neighbours, 'add' | 'keep'>
   readonly meta: unknown
   readonly names: readonly ApiName[]
   /** Told of each module of the API that was loaded. */
@@ -77,10 +75,11 @@ export class Runner {
     }
     this.#run = run
     this.#around.tracebacks.add(`${cell}.ts`, compiled.map)
+    const { files } = compiled
     const missing = this.#unloaded(compiled.boxes)
-    if (missing.length === 0) this.#call(run, compiled)
+    if (missing.length === 0 && files === undefined) this.#call(run, compiled)
     else {
-      this.#fill(missing).then(
+      this.#prepare(missing, files ?? []).then(
         () => {
           if (!run.ended) this.#call(run, compiled)
         },
@@ -120,6 +119,7 @@ export class Runner {
       meta: this.#around.meta,
       until: (value: unknown) => run.waits.until(value),
       each: (items: AsyncIterable<unknown>) => run.waits.each(items),
+      keep: this.#around.neighbours.keep,
       reached: (...names: readonly string[]) => {
         for (const name of names) run.reached.add(name)
       },
@@ -218,7 +218,8 @@ export class Runner {
     return this.#around.names.filter(({ name }) => boxes.includes(name) && !this.#boxes.has(name))
   }
 
-  async #fill(names: readonly ApiName[]): Promise<void> {
+  async #prepare(names: readonly ApiName[], files: readonly NeighbourFile[]): Promise<void> {
+    await this.#around.neighbours.add(files)
     for (const { name, module } of names) {
       const exported = (await this.#around.load(module)) as Readonly<Record<string, unknown>>
       this.#around.loaded(exported)

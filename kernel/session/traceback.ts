@@ -35,6 +35,7 @@ export class Tracebacks {
   /** Keeps the source map of `FILE` (such as `cell-7.ts`); it is decoded when first needed. */
   add(file: string, map: string): void {
     this.#maps.set(file, map)
+    this.#decoded.delete(file)
   }
 
   /** What to show for a thrown value; a hostile value (a throwing getter) is shown as what it can. */
@@ -89,7 +90,8 @@ export class Tracebacks {
         if (found === null) return []
         const [, name, file = '', lineText, columnText] = found
         const path = file.replace(/^file:\/\//, '').replace(/^async /, '')
-        if (this.#hidden.some((prefix) => path.startsWith(prefix))) return []
+        const isOurs = this.#hidden.some((prefix) => path.startsWith(prefix))
+        if (isOurs && !this.#maps.has(path)) return []
         const place = this.#original({
           file: path,
           line: Number(lineText),

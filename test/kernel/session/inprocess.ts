@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { Compiler } from '../../../kernel/compiler/compiler.ts'
 import type { ApiName, FromSession } from '../../../kernel/frames.ts'
 import { cellMeta, makeLoad } from '../../../kernel/session/loader.ts'
+import { Neighbours } from '../../../kernel/session/neighbours.ts'
 import { Runner } from '../../../kernel/session/run.ts'
 import { textBundles } from '../../../kernel/session/show.ts'
 import { Tracebacks } from '../../../kernel/session/traceback.ts'
@@ -24,19 +25,22 @@ export class InProcessNotebook {
   constructor(names: readonly ApiName[] = [], folder = process.cwd()) {
     this.compiler = new Compiler(folder)
     this.compiler.setApi(names)
+    const tracebacks = new Tracebacks([import.meta.dirname])
+    const neighbours = new Neighbours(folder, makeLoad(folder), tracebacks)
     this.#runner = new Runner({
       send: (message) => {
         this.#sent.push(message)
         if (message.type === 'end') this.#ended(message)
       },
       barrier: () => undefined,
-      load: makeLoad(folder),
+      load: neighbours.load,
+      neighbours,
       meta: cellMeta(folder),
       names,
       loaded: () => undefined,
       ending: () => undefined,
       bundlesOf: textBundles,
-      tracebacks: new Tracebacks([import.meta.dirname]),
+      tracebacks,
     })
   }
 

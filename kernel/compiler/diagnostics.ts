@@ -20,8 +20,7 @@ export function compileError(
   code: string,
   live: LiveNames,
 ): CellError {
-  const sorted = [...diagnostics].sort((a, b) => (a.start ?? 0) - (b.start ?? 0))
-  const faults = sorted.map((diagnostic) => {
+  const faults = telling(diagnostics).map((diagnostic) => {
     const { name, text } = textOf(diagnostic, cell, code)
     const start = Math.min(diagnostic.start ?? 0, text.length)
     const lineStarts = lineStartsOf(text)
@@ -55,6 +54,14 @@ export function compileError(
   }
 }
 
+/** In the order of their places, and of several at one place the first: it is the reason of the others. */
+function telling(diagnostics: readonly ts.Diagnostic[]): ts.Diagnostic[] {
+  const placeOf = ({ file, start = 0 }: ts.Diagnostic): string => `${file?.fileName ?? ''}:${start}`
+  return [...new Map([...diagnostics].reverse().map((one) => [placeOf(one), one])).values()].sort(
+    (a, b) => (a.start ?? 0) - (b.start ?? 0),
+  )
+}
+
 /** The cell, or the file beside the notebook, in which a fault is. */
 function textOf(
   { file }: ts.Diagnostic,
@@ -66,6 +73,9 @@ function textOf(
   return isCell ? { name, text: code } : { name: basename(file.fileName), text: file.text }
 }
 
+/** So much of a long line is shown, with the fault in it. */
+const widest = 120
+
 /** The line with its number, and below it a mark of `length` characters at `column` (from 0). */
 export function codeFrame(
   lines: readonly string[],
@@ -73,12 +83,33 @@ export function codeFrame(
   column: number,
   length: number,
 ): string[] {
-  const text = lines[line] ?? ''
-  const gutter = String(line + 1).padStart(4)
-  const width = Math.max(1, Math.min(length, text.length - column))
+  const whole = lines[line] ?? ''
+  const from = whole.length > widest ? Math.max(0, column - widest / 2) : 0
+  const text = whole.slice(from, from + widest)
+  const before = (from > 0 ? '…' : '') + text.slice(0, column - from)
+  const after = text.slice(column - from)
+  const marked = after.slice(0, Math.max(1, length))
   // Tabs stay tabs, so that the mark stands under its place however wide they are shown.
-  const lead = text.slice(0, column).replace(/[^\t]/g, ' ')
-  return [`${gutter} │ ${text}`, `     │ ${lead}${red('^'.repeat(width))}`, '']
+  const lead = before.replace(/[^\t]/gu, (letter) => ' '.repeat(widthOf(letter)))
+  const gutter = String(line + 1).padStart(4)
+  return [
+    `${gutter} │ ${before}${after}${from + widest < whole.length ? '…' : ''}`,
+    `     │ ${lead}${red('^'.repeat(Math.max(1, widthOf(marked))))}`,
+    '',
+  ]
+}
+
+/** How many columns a text takes: marks above letters none, East Asian letters and emoji two. */
+function widthOf(text: string): number {
+  return Array.from(text).reduce((sum, letter) => {
+    if (/\p{Mark}|\u200d/u.test(letter)) return sum
+    return (
+      sum +
+      (/\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uff00-\uff60]/u.test(letter)
+        ? 2
+        : 1)
+    )
+  }, 0)
 }
 
 function lineStartsOf(code: string): number[] {

@@ -5,6 +5,7 @@ import ts from 'typescript'
 import { BoxUse } from './boxes.ts'
 import type { NeighbourFile } from '../frames.ts'
 import { CellHost } from './host.ts'
+import { withNearMembers } from './members.ts'
 import { type Expectation, type Misfit, misfits } from './misfits.ts'
 import { Neighbours } from './neighbours.ts'
 import { cellOptions, ignoredDiagnostics } from './options.ts'
@@ -93,7 +94,10 @@ export class CompilerService {
       return { ...splitMap(output), use: this.#use, declarations, files, misfits }
     } catch (error) {
       if (!(error instanceof TSError)) throw error
-      return { diagnostics: error.diagnostics }
+      // Where the text cannot be parsed, the rest is guessed from what was read.
+      const unreadable = this.language.getSyntacticDiagnostics(path)
+      if (unreadable.length > 0) return { diagnostics: unreadable }
+      return { diagnostics: withNearMembers(this.program, path, error.diagnostics) }
     } finally {
       this.host.dropCell(name)
     }

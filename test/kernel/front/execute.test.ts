@@ -90,7 +90,7 @@ suite('a cell', () => {
 
   test('that imports what is not there says so and does not run', async () => {
     const answered = await kernel.execute('import { nothing } from "no-such-package"')
-    assert.match(errorText(answered), /TS2307: Cannot find module 'no-such-package'/)
+    assert.match(errorText(answered), /TS2307: Cannot find package 'no-such-package'/)
   })
 
   test('with a type error does not run and shows line, column and the place', async () => {

@@ -46,7 +46,7 @@ export async function execute(
         publish('display_data', bundleContent(output))
         break
       case 'result':
-        notebook.history.setOutput(execution_count, textOf(output))
+        if (request.store_history) notebook.history.setOutput(execution_count, textOf(output))
         if (!silent) publish('execute_result', { ...bundleContent(output), execution_count })
         break
     }

@@ -5,6 +5,7 @@ import type { ExecuteRequest } from '../protocol/messages.ts'
 import { log } from './channels.ts'
 import { CompilerProcess } from './compiler.ts'
 import { History } from './history.ts'
+import { historyPath } from './historyfolder.ts'
 import { type End, SessionProcess } from './session.ts'
 import type { Output } from './streams.ts'
 
@@ -24,7 +25,7 @@ const remembered = 500
 /** One notebook: cells go through here, one at a time. */
 export class Notebook {
   readonly compiler = new CompilerProcess()
-  readonly history = new History()
+  readonly history = new History(historyPath())
   /** The number of the last numbered cell. */
   count = 0
   readonly #core: string | undefined

@@ -58,9 +58,14 @@ export class TestKernel {
 
   /**
    * Starts a kernel and waits until it answers and is heard. With `withParent` a process between is
-   * the kernel's parent, and `process` is that one.
+   * the kernel's parent, and `process` is that one. Nothing is written into the user's own data
+   * folder: `env` may name another one to share between kernels.
    */
-  static async start(cwd?: string, withParent = false): Promise<TestKernel> {
+  static async start(
+    cwd?: string,
+    withParent = false,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<TestKernel> {
     const folder = mkdtempSync(join(tmpdir(), 'test-kernel-'))
     const ports = await freePorts(5)
     const connection = checkConnection({
@@ -78,6 +83,7 @@ export class TestKernel {
     const starter = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(argv)}, { stdio: 'inherit' })`
     const child = spawn(process.execPath, withParent ? ['-e', starter] : argv, {
       cwd: cwd ?? process.cwd(),
+      env: { ...process.env, XDG_DATA_HOME: folder, ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const kernel = new TestKernel(connection, folder, child)

@@ -137,6 +137,13 @@ export type ToSession =
   /** Evaluates for the reply's user_expressions: the bundle goes into `end`, nothing is displayed. */
   | ({ readonly type: 'evaluate'; readonly cell: string } & CompiledCell)
   | { readonly type: 'interrupt' }
+  /** To the `ask` with this id: a text, or why there is none. */
+  | {
+      readonly type: 'answer'
+      readonly id: number
+      readonly value?: string
+      readonly failure?: string
+    }
 
 /** session → front. */
 export type FromSession =
@@ -150,6 +157,14 @@ export type FromSession =
     }
   | ({ readonly type: 'display'; readonly cell: string } & MimeBundle)
   | ({ readonly type: 'result'; readonly cell: string } & MimeBundle)
+  /** The person at the notebook is asked for a line of text. */
+  | {
+      readonly type: 'ask'
+      readonly cell: string
+      readonly id: number
+      readonly prompt: string
+      readonly password: boolean
+    }
   /** The same number went, as a mark, into the raw pipes `fds` (1, 2): output before it is older. */
   | { readonly type: 'barrier'; readonly number: number; readonly fds: readonly number[] }
   | {

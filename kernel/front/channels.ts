@@ -11,8 +11,11 @@ import {
 } from '../protocol/messages.ts'
 import { decodeMessage, encodeMessage, Signer, splitFrames, WireError } from '../protocol/wire.ts'
 
-/** Takes a request that came in on shell or control. */
-export type TakeRequest = (channel: 'shell' | 'control', request: RoutedMessage) => void
+/** The channels on which messages come in. */
+export type Incoming = 'shell' | 'control' | 'stdin'
+
+/** Takes a message that came in. */
+export type TakeMessage = (channel: Incoming, message: RoutedMessage) => void
 
 /** How long messages that a client has not yet taken keep the process, in milliseconds. */
 const lingerMs = 1000
@@ -52,14 +55,15 @@ export class Channels {
     }
   }
 
-  /** Listens on all five and hands every request to `take`. */
-  async open(take: TakeRequest): Promise<void> {
+  /** Listens on all five and hands every message to `take`. */
+  async open(take: TakeMessage): Promise<void> {
     const all: Channel[] = ['shell', 'control', 'stdin', 'iopub', 'hb']
     for (const channel of all) {
       await this.#sockets[channel].bind(endpoint(this.#connection, channel))
     }
     this.#serve('shell', take)
     this.#serve('control', take)
+    this.#serve('stdin', take)
     this.#loop('hb', this.#sockets.hb, (frames) => {
       this.#sendFrames('hb', frames)
     })
@@ -85,24 +89,29 @@ export class Channels {
     this.#send(channel, request.identities, msgType, content, request.header, metadata)
   }
 
+  /** Asks the client that sent `request` for input; returns the question's msg_id. */
+  ask(request: RoutedMessage, content: { prompt: string; password: boolean }): string {
+    return this.#send('stdin', request.identities, 'input_request', content, request.header, {})
+  }
+
   /** Waits until everything is handed to the sockets, and closes them; what they hold still goes out. */
   async close(): Promise<void> {
     await Promise.all(this.#sending.values())
     for (const socket of Object.values(this.#sockets)) socket.close()
   }
 
-  #serve(channel: 'shell' | 'control', take: TakeRequest): void {
+  #serve(channel: Incoming, take: TakeMessage): void {
     this.#loop(channel, this.#sockets[channel], (frames) => {
-      let request: RoutedMessage
+      let message: RoutedMessage
       try {
-        request = decodeMessage(frames, this.#signer)
+        message = decodeMessage(frames, this.#signer)
         this.#refuseRepeated(splitFrames(frames).signature)
       } catch (error) {
         if (!(error instanceof WireError)) throw error
         log(`a message on ${channel} was dropped: ${error.message}`)
         return
       }
-      take(channel, request)
+      take(channel, message)
     })
   }
 
@@ -134,10 +143,11 @@ export class Channels {
     content: JsonObject,
     parent: Header | JsonObject,
     metadata: JsonObject,
-  ): void {
+  ): string {
     const header = makeHeader(msgType, this.session)
     const message = { header, parent_header: parent, metadata, content, buffers: [] }
     this.#sendFrames(channel, encodeMessage(message, this.#signer, identities))
+    return header.msg_id
   }
 
   /** One send at a time on each socket: a second one beside it is an error in zeromq. */

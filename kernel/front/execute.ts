@@ -2,6 +2,7 @@
 // The way of one cell: from its request over the compiler and the session to its reply.
 import type { CellError, MimeBundle } from '../frames.ts'
 import { type ExecuteRequest, isJsonObject, type JsonObject } from '../protocol/messages.ts'
+import type { Ask } from './input.ts'
 import type { Notebook } from './notebook.ts'
 import type { End } from './session.ts'
 
@@ -26,11 +27,12 @@ export function readExecuteRequest(content: JsonObject): ExecuteRequest {
   }
 }
 
-/** Runs a cell to its end and returns the content of its reply. */
+/** Runs a cell to its end and returns the content of its reply. Without `ask` it cannot ask anybody. */
 export async function execute(
   notebook: Notebook,
   request: ExecuteRequest,
   publish: Publish,
+  ask: Ask = refuse,
 ): Promise<JsonObject> {
   const { code, silent } = request
   const cell = notebook.openCell(request)
@@ -51,7 +53,7 @@ export async function execute(
         break
     }
   })
-  const { error } = await compileAndRun(notebook, 'run', cell, code)
+  const { error } = await compileAndRun(notebook, 'run', cell, code, ask)
   if (error !== undefined) {
     publish('error', { ...error })
     return { status: 'error', execution_count, ...error, user_expressions: {}, payload: [] }
@@ -69,11 +71,12 @@ async function compileAndRun(
   type: 'run' | 'evaluate',
   cell: string,
   code: string,
+  ask: Ask,
 ): Promise<Pick<End, 'error' | 'bundle'>> {
   try {
     const compiled = await notebook.compile(cell, code)
     if ('error' in compiled) return compiled
-    const end = await notebook.run(type, cell, compiled.cell)
+    const end = await notebook.run(type, cell, compiled.cell, ask)
     notebook.commit(cell, end)
     return end
   } catch (fault) {
@@ -88,11 +91,17 @@ async function evaluate(notebook: Notebook, expression: string): Promise<JsonObj
     'evaluate',
     notebook.nextName('expression'),
     expression,
+    refuse,
   )
   return error === undefined
     ? { status: 'ok', ...bundleContent(bundle ?? { data: {}, metadata: {} }) }
     : { status: 'error', ...error }
 }
+
+const refuse: Ask = () =>
+  Promise.reject(
+    new Error('there is nobody to ask: the client that runs this cell does not allow input'),
+  )
 
 /** Not the cell's fault: it was stopped before it ran, or a process of ours is gone. */
 function faultError(fault: unknown): CellError {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Requests to answers: busy before and idle after each, a table by message type, cells in a queue.
 import type { Header, RoutedMessage } from '../protocol/messages.ts'
-import { type Channels, log } from './channels.ts'
-import { execute, readExecuteRequest } from './execute.ts'
+import { type Channels, type Incoming, log } from './channels.ts'
+import { execute, type Publish, readExecuteRequest } from './execute.ts'
 import { handlers } from './handlers.ts'
+import { Inputs } from './input.ts'
 import type { Notebook } from './notebook.ts'
 
 /** The kernel behind the sockets. */
@@ -14,6 +15,8 @@ export class Kernel {
   readonly #queue: RoutedMessage[] = []
   /** The header of the cell that runs. */
   #running: Header | undefined
+  /** Questions of that cell. */
+  #inputs: Inputs | undefined
 
   constructor(channels: Channels, notebook: Notebook, shutdown: () => void) {
     this.#channels = channels
@@ -21,8 +24,13 @@ export class Kernel {
     this.#shutdown = shutdown
   }
 
-  /** Takes a request as it comes in. Cells wait for each other, all else is answered at once. */
-  take(channel: 'shell' | 'control', request: RoutedMessage): void {
+  /** Takes a message as it comes in. Cells wait for each other, all else is answered at once. */
+  take(channel: Incoming, request: RoutedMessage): void {
+    if (channel === 'stdin') {
+      if (this.#inputs?.take(request) !== true)
+        log(`nobody waits for this ${request.header.msg_type}`)
+      return
+    }
     if (request.header.msg_type !== 'execute_request') {
       void this.#answer(channel, request)
       return
@@ -44,9 +52,14 @@ export class Kernel {
   /** Runs one cell; true if those behind it are to be aborted. */
   async #runCell(request: RoutedMessage): Promise<boolean> {
     const asked = readExecuteRequest(request.content)
-    const content = await execute(this.#notebook, asked, (msgType, published) => {
+    const inputs = asked.allow_stdin ? new Inputs(this.#channels, request) : undefined
+    this.#inputs = inputs
+    const publish: Publish = (msgType, published) => {
       this.#channels.publish(msgType, published, request.header)
-    })
+    }
+    const content = await execute(this.#notebook, asked, publish, inputs?.ask)
+    inputs?.end()
+    this.#inputs = undefined
     this.#channels.reply('shell', request, 'execute_reply', content)
     return content['status'] === 'error' && asked.stop_on_error
   }

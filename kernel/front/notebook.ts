@@ -6,11 +6,14 @@ import { log } from './channels.ts'
 import { CompilerProcess } from './compiler.ts'
 import { History } from './history.ts'
 import { historyPath } from './historyfolder.ts'
+import type { Ask } from './input.ts'
 import { type End, SessionProcess } from './session.ts'
 import type { Output } from './streams.ts'
 
 /** What a cell shows while it runs, and later from timers. */
 export type CellOutput = Extract<Output, { type: 'stream' | 'display' | 'result' }>
+
+type Question = Extract<Output, { type: 'ask' }>
 
 /** The cell was stopped before it ran. */
 class Interrupted extends Error {
@@ -33,6 +36,8 @@ export class Notebook {
   #session: SessionProcess
   #unnumbered = 0
   #ending = false
+  /** Who answers the cell in hand; absent between cells. */
+  #ask: Ask | undefined
   /** How the cell in hand is stopped; absent between cells. */
   #stop: (() => void) | undefined
 
@@ -88,8 +93,14 @@ export class Notebook {
   }
 
   /** Runs a compiled cell to its end, which may be an error; rejects when the session is lost. */
-  async run(type: 'run' | 'evaluate', cell: string, compiled: CompiledCell): Promise<End> {
+  async run(
+    type: 'run' | 'evaluate',
+    cell: string,
+    compiled: CompiledCell,
+    ask: Ask,
+  ): Promise<End> {
     const session = this.#session
+    this.#ask = ask
     let notice: NodeJS.Timeout | undefined
     let stubborn = false
     this.#stop = () => {
@@ -108,6 +119,7 @@ export class Notebook {
     } finally {
       clearTimeout(notice)
       this.#stop = undefined
+      this.#ask = undefined
     }
   }
 
@@ -135,9 +147,18 @@ export class Notebook {
     else if (output.type === 'stream') log(output.text)
   }
 
+  async #answer(session: SessionProcess, { id, prompt, password }: Question): Promise<void> {
+    try {
+      if (this.#ask === undefined) throw new Error('there is nobody to ask: no cell runs')
+      session.answer({ id, value: await this.#ask(prompt, password) })
+    } catch (error) {
+      session.answer({ id, failure: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
   #startSession(): SessionProcess {
     let up = false
-    const session = new SessionProcess(
+    const session: SessionProcess = new SessionProcess(
       {
         hello: (names) => {
           up = true
@@ -145,6 +166,7 @@ export class Notebook {
         },
         output: (output) => {
           if (output.type === 'declare') this.compiler.tell(output)
+          else if (output.type === 'ask') void this.#answer(session, output)
           else this.#show(output)
         },
       },

@@ -130,6 +130,11 @@ export class SessionProcess {
     }, childrenMs).unref()
   }
 
+  /** Answers a question of the session. */
+  answer(answer: Omit<Extract<ToSession, { type: 'answer' }>, 'type'>): void {
+    this.#tell({ type: 'answer', ...answer })
+  }
+
   /** Ends the process and its children: asked first, then killed. */
   async end(): Promise<void> {
     this.#signalGroup('SIGTERM')

@@ -34,6 +34,8 @@ const coreTypes: readonly string[] = [
 /** Exported by `cellapi.ts` beside this file. */
 const sessionFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
   ['display', 'display(value, ...)', 'shows values below the cell'],
+  ['input', 'await input(question)', 'asks for a line of text; {password: true} hides it'],
+  ['prompt', 'prompt(question)', 'the same without await, for functions that cannot wait'],
   ['help', 'help()', 'this list'],
 ]
 

@@ -19,6 +19,43 @@ export async function display(...values: readonly unknown[]): Promise<void> {
   for (const value of values) await show(value)
 }
 
+/** Ways to ask the person at the notebook. */
+export interface InputWays {
+  readonly ask: (prompt: string, password: boolean) => Promise<string>
+  readonly askNow: (prompt: string, password: boolean) => string
+}
+
+let ways: InputWays | undefined
+
+/** Gives `input` and `prompt` their way to the notebook; the session does it once, at its start. */
+export function connectInput(given: InputWays): void {
+  ways = given
+}
+
+/** How a question is put. */
+export interface InputOptions {
+  /** What is typed is not shown. */
+  readonly password?: boolean
+}
+
+/**
+ * Asks for a line of text, and gives it when it was entered: `const pid = Number(await input("pid? "))`.
+ * Rejects where nobody can be asked, as when a notebook is run by a program.
+ */
+export async function input(question = '', options: InputOptions = {}): Promise<string> {
+  if (ways === undefined) throw new Error('input is for cells of a notebook')
+  return ways.ask(question, options.password === true)
+}
+
+/**
+ * Asks for a line of text and waits for it on the spot: for functions that cannot `await`. Timers
+ * and promises stand still meanwhile. Throws where nobody can be asked.
+ */
+export function prompt(question = '', options: InputOptions = {}): string {
+  if (ways === undefined) throw new Error('prompt is for cells of a notebook')
+  return ways.askNow(question, options.password === true)
+}
+
 /** Lists what every cell can call without an import. */
 export function help(): object {
   const text = apiHelp()

@@ -4,25 +4,30 @@
 // Arguments: the mark that tells barriers in raw output, and the path of core's module. fd 3 carries
 // messages to the front; fd 4 is read by the watcher thread, and its end is the process's end.
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { apiNames } from './api.ts'
-import { connectDisplay } from './cellapi.ts'
+import { connectDisplay, connectInput } from './cellapi.ts'
 import { orderChildren } from './children.ts'
 import { declareOpened, noteDumps } from './declare.ts'
+import { Questions } from './input.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
 import { Neighbours } from './neighbours.ts'
 import { barrier, captureOutput, send } from './output.ts'
 import { Runner } from './run.ts'
 import { bundlesOf, loadDisplay } from './show.ts'
 import { Tracebacks } from './traceback.ts'
-import type { FromWatcher } from './watcher.ts'
+import type { FromWatcher, WatcherData } from './watcher.ts'
 
 const [, , mark = '', core] = process.argv
 const folder = process.cwd()
 
 const answered = new Int32Array(new SharedArrayBuffer(4))
+const answers = new MessageChannel()
+const count = new Int32Array(new SharedArrayBuffer(4))
+const watcherData: WatcherData = { answered, answers: answers.port2, count }
 const watcher = new Worker(new URL('./watcher.js', import.meta.url), {
-  workerData: answered.buffer,
+  workerData: watcherData,
+  transferList: [answers.port2],
   execArgv: [],
 })
 
@@ -50,6 +55,11 @@ captureOutput(() => runner.cell)
 orderChildren(endOutput)
 defineNodeNames(folder)
 connectDisplay((value) => runner.show(value))
+const questions = new Questions(send, answers.port1, count)
+connectInput({
+  ask: (prompt, password) => questions.ask(runner.cell, prompt, password),
+  askNow: (prompt, password) => questions.askNow(runner.cell, prompt, password),
+})
 
 watcher.on('message', (message: FromWatcher) => {
   switch (message.type) {

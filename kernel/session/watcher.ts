@@ -3,16 +3,26 @@
 // yields, stops that code at an interrupt, and ends the process when the front is gone.
 import { Session } from 'node:inspector'
 import { Socket } from 'node:net'
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { FrameReader, type ToSession } from '../frames.ts'
 
 /** What the watcher tells the main thread: the front's messages, and its own about an interrupt. */
 export type FromWatcher =
-  | Exclude<ToSession, { type: 'interrupt' }>
+  | Exclude<ToSession, { type: 'interrupt' | 'answer' }>
   /** Answer by storing `number` in the shared array, then end `cell` if it still runs. */
   | { readonly type: 'interrupt'; readonly number: number; readonly cell: string }
   /** The thread was terminated, perhaps in a handler of the session: end `cell` if it still runs. */
   | { readonly type: 'settle'; readonly cell: string }
+
+/** What the thread is given. */
+export interface WatcherData {
+  /** Element 0: the number of the last interrupt that the main thread has answered. */
+  readonly answered: Int32Array<SharedArrayBuffer>
+  /** Answers to the main thread's questions go here, past its event loop. */
+  readonly answers: MessagePort
+  /** Element 0 counts them: the main thread may sleep on it. */
+  readonly count: Int32Array<SharedArrayBuffer>
+}
 
 /** A main thread that still turns its event loop answers within this; others are terminated. */
 const graceMs = 60
@@ -20,8 +30,7 @@ const againMs = 250
 
 const port = parentPort
 if (port === null) throw new Error('the watcher runs as a worker thread only')
-/** Element 0: the number of the last interrupt that the main thread has answered. */
-const answered = new Int32Array(workerData as SharedArrayBuffer)
+const { answered, answers, count } = workerData as WatcherData
 
 let interrupts = 0
 /** The cell that was started last: an interrupt is for this one and for none that comes later. */
@@ -78,10 +87,19 @@ function endGroup(): void {
 }
 
 const reader = new FrameReader<ToSession>((message) => {
-  if (message.type === 'interrupt') interrupt()
-  else {
-    cell = message.cell
-    tell(message)
+  switch (message.type) {
+    case 'interrupt':
+      interrupt()
+      break
+    case 'answer':
+      answers.postMessage(message)
+      Atomics.add(count, 0, 1)
+      Atomics.notify(count, 0)
+      break
+    case 'run':
+    case 'evaluate':
+      cell = message.cell
+      tell(message)
   }
 })
 const pipe = new Socket({ fd: 4, readable: true, writable: false })

@@ -41,7 +41,11 @@ export class TestKernel {
   readonly #folder: string
   readonly #signer: Signer
   readonly #session = randomUUID()
-  readonly #shell = new Dealer({ linger: 0 })
+  /** Questions of cells, in the order in which they came on stdin. */
+  readonly asked: Message[] = []
+  // The kernel asks on stdin under the name of the shell socket.
+  readonly #shell = new Dealer({ linger: 0, routingId: this.#session })
+  readonly #stdin = new Dealer({ linger: 0, routingId: this.#session })
   readonly #control = new Dealer({ linger: 0 })
   readonly #iopub = new Subscriber({ linger: 0 })
   readonly #open = new Map<string, { published: Message[]; reply?: Message; done: () => void }>()
@@ -136,6 +140,26 @@ export class TestKernel {
     return { id: header.msg_id, answered }
   }
 
+  /** Waits for the question with this number, from 0. */
+  async question(number: number): Promise<Message> {
+    await eventually(() => this.asked.length > number, patienceMs)
+    const question = this.asked[number]
+    if (question === undefined) throw new Error(`no question came; log: ${this.log}`)
+    return question
+  }
+
+  /** Answers a question; `answerer` sends instead of the client's own stdin socket. */
+  async answer(content: JsonObject, question?: Message, answerer = this.#stdin): Promise<void> {
+    const message = {
+      header: makeHeader('input_reply', this.#session),
+      parent_header: question?.header ?? {},
+      metadata: {},
+      content,
+      buffers: [],
+    }
+    await answerer.send(encodeMessage(message, this.#signer).map((frame) => Buffer.from(frame)))
+  }
+
   /** What has been published so far for a request that is not over. */
   publishedFor(id: string): readonly Message[] {
     return this.#open.get(id)?.published ?? []
@@ -182,13 +206,17 @@ export class TestKernel {
       await gone
       clearTimeout(timer)
     }
-    for (const socket of [this.#shell, this.#control, this.#iopub]) socket.close()
+    for (const socket of [this.#shell, this.#control, this.#stdin, this.#iopub]) socket.close()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
   #connect(): void {
     this.#shell.connect(endpoint(this.connection, 'shell'))
     this.#control.connect(endpoint(this.connection, 'control'))
+    this.#stdin.connect(endpoint(this.connection, 'stdin'))
+    void this.#read(this.#stdin, (message) => {
+      this.asked.push(message)
+    })
     this.#iopub.connect(endpoint(this.connection, 'iopub'))
     this.#iopub.subscribe()
     for (const socket of [this.#shell, this.#control]) {

@@ -155,7 +155,15 @@ export type FromSession =
       readonly name: 'stdout' | 'stderr'
       readonly text: string
     }
-  | ({ readonly type: 'display'; readonly cell: string } & MimeBundle)
+  /** With an `id` it can be changed later: by one with the same id and `update`. */
+  | ({
+      readonly type: 'display'
+      readonly cell: string
+      readonly id?: string
+      readonly update?: true
+    } & MimeBundle)
+  /** Takes away what the cell has shown: at once, or when it shows something next. */
+  | { readonly type: 'clear'; readonly cell: string; readonly wait: boolean }
   | ({ readonly type: 'result'; readonly cell: string } & MimeBundle)
   /** The person at the notebook is asked for a line of text. */
   | {

@@ -45,18 +45,19 @@ const displayers: readonly Displayer[] = [
  * The messages that show a value, in their order; none for undefined. A table and a chart are two messages: of a
  * bundle with both, JupyterLab draws only the table, and VS Code only the chart.
  */
-export async function bundlesOf(value: unknown): Promise<Bundle[]> {
-  return (await displayers.find(({ claims }) => claims(value))?.render(value)) ?? []
+export function bundlesOf(value: unknown): Promise<Bundle[]> | Bundle[] {
+  return displayers.find(({ claims }) => claims(value))?.render(value) ?? []
 }
 
-async function renderView(value: unknown): Promise<Bundle[]> {
+function renderView(value: unknown): Promise<Bundle[]> | Bundle[] {
   const view = viewOf(value)
   if (view === undefined) return []
   const table = {
     data: { 'text/html': htmlOf(view.blocks), 'text/plain': view.text },
     metadata: {},
   }
-  return [table, ...(await Promise.all(view.charts.map(chartBundle)))]
+  if (view.charts.length === 0) return [table]
+  return Promise.all(view.charts.map(chartBundle)).then((charts) => [table, ...charts])
 }
 
 async function chartBundle(chart: Chart): Promise<Bundle> {
@@ -85,12 +86,20 @@ function ownDisplay(value: unknown): (() => unknown) | undefined {
     : undefined
 }
 
+function renderOwn(value: unknown): Promise<Bundle[]> | Bundle[] {
+  const shown = ownDisplay(value)?.()
+  return shown instanceof Promise
+    ? shown.then((data: unknown) => ownBundles(value, data))
+    : ownBundles(value, shown)
+}
+
 /** What the value says of itself, as long as it is a mime bundle; text is added when it has none. */
-async function renderOwn(value: unknown): Promise<Bundle[]> {
-  const data = await ownDisplay(value)?.()
+function ownBundles(value: unknown, data: unknown): Bundle[] {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     return [textBundle(inspect(value))]
   }
+  // A bundle of nothing is how a value says that it is not to be shown.
+  if (Object.keys(data).length === 0) return []
   const text = 'text/plain' in data ? {} : { 'text/plain': inspect(value, { depth: 2 }) }
   return [{ data: { ...data, ...text }, metadata: {} }]
 }

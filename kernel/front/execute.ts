@@ -45,7 +45,13 @@ export async function execute(
         publish('stream', { name: output.name, text: output.text })
         break
       case 'display':
-        publish('display_data', bundleContent(output))
+        publish(
+          output.update === true ? 'update_display_data' : 'display_data',
+          bundleContent(output, output.id),
+        )
+        break
+      case 'clear':
+        publish('clear_output', { wait: output.wait })
         break
       case 'result':
         if (request.store_history) notebook.history.setOutput(execution_count, textOf(output))
@@ -109,8 +115,8 @@ function faultError(fault: unknown): CellError {
   return { ename: name, evalue: message, traceback: [`\u001b[31m${name}\u001b[39m: ${message}`] }
 }
 
-function bundleContent({ data, metadata }: MimeBundle): JsonObject {
-  return { data, metadata, transient: {} }
+function bundleContent({ data, metadata }: MimeBundle, id?: string): JsonObject {
+  return { data, metadata, transient: id === undefined ? {} : { display_id: id } }
 }
 
 function textOf({ data }: MimeBundle): string {

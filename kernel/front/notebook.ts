@@ -11,7 +11,7 @@ import { type End, SessionProcess } from './session.ts'
 import type { Output } from './streams.ts'
 
 /** What a cell shows while it runs, and later from timers. */
-export type CellOutput = Extract<Output, { type: 'stream' | 'display' | 'result' }>
+export type CellOutput = Extract<Output, { type: 'stream' | 'display' | 'clear' | 'result' }>
 
 type Question = Extract<Output, { type: 'ask' }>
 

@@ -33,7 +33,8 @@ const coreTypes: readonly string[] = [
 
 /** Exported by `cellapi.ts` beside this file. */
 const sessionFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
-  ['display', 'display(value, ...)', 'shows values below the cell'],
+  ['display', 'display(value, ...)', 'shows values below the cell; .update(value) replaces them'],
+  ['clearOutput', 'clearOutput()', 'takes away what the cell has shown'],
   ['input', 'await input(question)', 'asks for a line of text; {password: true} hides it'],
   ['prompt', 'prompt(question)', 'the same without await, for functions that cannot wait'],
   ['help', 'help()', 'this list'],

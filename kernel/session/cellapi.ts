@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a cell can call besides core. The comments are what Shift+Tab shows.
 import { apiHelp } from './api.ts'
+import { type DisplayHandle, type Displays } from './displays.ts'
 
-type Display = (value: unknown) => Promise<void>
+let displays: Displays | undefined
 
-let show: Display = () => Promise.resolve()
-
-/** Gives `display` its way to the notebook; the session does it once, at its start. */
-export function connectDisplay(display: Display): void {
-  show = display
+/** Gives `display` and `clearOutput` their way to the notebook; the session does it once, at its start. */
+export function connectDisplays(given: Displays): void {
+  displays = given
 }
 
 /**
  * Shows values below the cell, one after the other, each as it would be shown as the last
- * expression of a cell. `await` it where the order to later output matters.
+ * expression of a cell. What it returns can show something else in the same place later:
+ * `const shown = display("working"); shown.update("done")`. `await` it where values take a while to
+ * draw, as charts do, and the order to later output matters.
  */
-export async function display(...values: readonly unknown[]): Promise<void> {
-  for (const value of values) await show(value)
+export function display(...values: readonly unknown[]): DisplayHandle {
+  if (displays === undefined) throw new Error('display is for cells of a notebook')
+  return displays.show(values)
+}
+
+/** Takes away what the cell has shown; with `wait` only when it shows something next, which does not flicker. */
+export function clearOutput(options: { readonly wait?: boolean } = {}): void {
+  if (displays === undefined) throw new Error('clearOutput is for cells of a notebook')
+  displays.clear(options.wait === true)
 }
 
 /** Ways to ask the person at the notebook. */

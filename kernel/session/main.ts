@@ -6,9 +6,10 @@
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { apiNames } from './api.ts'
-import { connectDisplay, connectInput } from './cellapi.ts'
+import { connectDisplays, connectInput } from './cellapi.ts'
 import { orderChildren } from './children.ts'
 import { declareOpened, noteDumps } from './declare.ts'
+import { Displays } from './displays.ts'
 import { Questions } from './input.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
 import { Neighbours } from './neighbours.ts'
@@ -39,7 +40,13 @@ Error.stackTraceLimit = 100
 const names = apiNames(core)
 const tracebacks = new Tracebacks([fileURLToPath(new URL('../../', import.meta.url))])
 const neighbours = new Neighbours(folder, makeLoad(folder), tracebacks)
-const runner = new Runner({
+const displays: Displays = new Displays({
+  send,
+  barrier: endOutput,
+  bundlesOf,
+  cell: () => runner.cell,
+})
+const runner: Runner = new Runner({
   send,
   barrier: endOutput,
   load: neighbours.load,
@@ -49,12 +56,13 @@ const runner = new Runner({
   loaded: noteDumps,
   ending: declareOpened,
   bundlesOf,
+  shown: () => displays.shown,
   tracebacks,
 })
 captureOutput(() => runner.cell)
 orderChildren(endOutput)
 defineNodeNames(folder)
-connectDisplay((value) => runner.show(value))
+connectDisplays(displays)
 const questions = new Questions(send, answers.port1, count)
 connectInput({
   ask: (prompt, password) => questions.ask(runner.cell, prompt, password),

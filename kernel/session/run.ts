@@ -18,8 +18,6 @@ interface Run {
   readonly reached: Set<string>
   /** For `evaluate`: the value goes into the end message, and nothing is shown. */
   readonly quiet: boolean
-  /** What the cell has given to `show` so far, the last of it: values are shown in their order. */
-  shown: Promise<void> | undefined
   ended: boolean
 }
 
@@ -38,6 +36,8 @@ export interface Surroundings {
   /** Called when a cell's value has been shown, before its end is told. */
   readonly ending: () => void
   readonly bundlesOf: BundlesOf
+  /** Resolved when all that cells have displayed is shown; undefined when it already is. */
+  readonly shown: () => Promise<void> | undefined
   readonly tracebacks: Tracebacks
 }
 
@@ -45,14 +45,7 @@ export interface Surroundings {
 export class Runner {
   readonly #boxes = new Map<string, Box>()
   readonly #around: Surroundings
-  #run: Run = {
-    cell: '',
-    waits: new Waits(),
-    reached: new Set(),
-    quiet: false,
-    shown: undefined,
-    ended: true,
-  }
+  #run: Run = { cell: '', waits: new Waits(), reached: new Set(), quiet: false, ended: true }
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -65,14 +58,7 @@ export class Runner {
 
   /** Starts a cell; its end comes as an `end` message. */
   start(cell: string, compiled: CompiledCell, quiet: boolean): void {
-    const run: Run = {
-      cell,
-      waits: new Waits(),
-      reached: new Set(),
-      quiet,
-      shown: undefined,
-      ended: false,
-    }
+    const run: Run = { cell, waits: new Waits(), reached: new Set(), quiet, ended: false }
     this.#run = run
     this.#around.tracebacks.add(`${cell}.ts`, compiled.map)
     const { files } = compiled
@@ -96,21 +82,6 @@ export class Runner {
     if (run.ended || run.cell !== cell) return
     run.waits.stop()
     this.#fail(run, new Interrupted())
-  }
-
-  /** Shows a value below the running (or last) cell, after all that was given before. */
-  show(value: unknown): Promise<void> {
-    const run = this.#run
-    const { cell } = run
-    const before = run.shown ?? Promise.resolve()
-    const made = before.then(async () => {
-      for (const { data, metadata } of await this.#around.bundlesOf(value)) {
-        this.#around.send({ type: 'display', cell, data, metadata })
-      }
-    })
-    // Whoever called hears of an error; the next value is shown all the same.
-    run.shown = made.catch(() => undefined)
-    return made
   }
 
   #call(run: Run, { js, boxes }: CompiledCell): void {
@@ -147,12 +118,11 @@ export class Runner {
 
   /** A cell that does not await `display` is over when all is shown. A stop does not wait for it. */
   #afterShown(run: Run, then: () => void): void {
-    const { shown } = run
-    if (shown === undefined) then()
+    const shown = this.#around.shown()
+    if (shown === undefined || run.ended) then()
     else {
       void shown.then(() => {
-        if (run.shown === shown) then()
-        else this.#afterShown(run, then)
+        this.#afterShown(run, then)
       })
     }
   }

@@ -6,26 +6,28 @@ import type { MimeBundle } from '../frames.ts'
 /** Makes the bundles of a value: the first is the value itself, a chart is one of its own. */
 export type BundlesOf = (value: unknown) => readonly MimeBundle[] | Promise<readonly MimeBundle[]>
 
-let loaded: Promise<BundlesOf> | undefined
+let loading: Promise<BundlesOf> | undefined
+let loaded: BundlesOf | undefined
 
 /**
  * Loads `kernel/display`. The session is up long before; it calls this once in the background to
  * have it at hand. Where it cannot be loaded, that is told once and values are shown as plain text.
  */
 export function loadDisplay(): Promise<BundlesOf> {
-  loaded ??= import('../display/bundle.ts').then(
-    (display) => display.bundlesOf,
+  loading ??= import('../display/bundle.ts').then(
+    (display) => (loaded = display.bundlesOf),
     (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
       process.stderr.write(`Values are shown as plain text only: ${reason}\n`)
-      return textBundles
+      return (loaded = textBundles)
     },
   )
-  return loaded
+  return loading
 }
 
-/** The bundles of any value; none for undefined. */
-export const bundlesOf: BundlesOf = async (value) => (await loadDisplay())(value)
+/** The bundles of any value, none for undefined; without a promise where nothing has to be waited for. */
+export const bundlesOf: BundlesOf = (value) =>
+  loaded === undefined ? loadDisplay().then((display) => display(value)) : loaded(value)
 
 /** The plain text of any value. */
 export const textBundles: BundlesOf = (value) =>

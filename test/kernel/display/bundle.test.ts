@@ -97,3 +97,7 @@ test('the same bytes come out in two processes, in two orders', async () => {
   assert.ok(one.stdout.length > 10_000)
   assert.equal(one.stdout, other.stdout)
 })
+
+test('a bundle of nothing shows nothing', async () => {
+  assert.deepEqual(await bundlesOf({ [Symbol.for('Jupyter.display')]: () => ({}) }), [])
+})

@@ -249,8 +249,8 @@ suite('a cell', () => {
   })
 
   test('gives late output to the cell that ran last', async () => {
-    await kernel.execute('setTimeout(() => { console.log("late") }, 300); 0')
-    const answered = await kernel.execute('await new Promise((r) => setTimeout(r, 500))')
+    await kernel.execute('setTimeout(() => { console.log("late") }, 1000); 0')
+    const answered = await kernel.execute('await new Promise((r) => setTimeout(r, 1300))')
     assert.equal(streamText(answered, 'stdout'), 'late\n')
   })
 

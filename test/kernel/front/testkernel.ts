@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { Dealer, Request, Subscriber } from 'zeromq'
+import type { CodeCell } from '../../../kernel/client/notebook.ts'
+import { OutputRecorder } from '../../../kernel/client/outputs.ts'
 import {
   checkConnection,
   type ConnectionFile,
@@ -263,6 +265,26 @@ export function streamText({ published }: Answered, name: string): string {
     .join('')
 }
 
+/** What a client that keeps outputs has in the end, as `type: text`. */
+export function recorded({ published }: Answered): string[] {
+  const recorder = new OutputRecorder()
+  const cell: CodeCell = {
+    cell_type: 'code',
+    id: 'x',
+    metadata: {},
+    source: '',
+    outputs: [],
+    execution_count: null,
+  }
+  recorder.begin(parentOf(published[0]), cell)
+  for (const message of published) recorder.take(message)
+  return cell.outputs.map((output) => {
+    if (output.output_type === 'stream') return `${output.name}: ${output.text}`
+    if (output.output_type === 'error') return `error: ${output.evalue}`
+    return `${output.output_type}: ${String(output.data['text/plain'])}`
+  })
+}
+
 /** The traceback of a failed cell without its colours. */
 export function errorText({ reply }: Answered): string {
   const traceback = reply.content['traceback'] as string[] | undefined
@@ -310,8 +332,8 @@ function descendants(pid: number): number[] {
   return [pid, ...below]
 }
 
-function parentOf(message: Message): string {
-  const id = message.parent_header['msg_id']
+function parentOf(message: Message | undefined): string {
+  const id = message?.parent_header['msg_id']
   return typeof id === 'string' ? id : ''
 }
 

@@ -40,6 +40,7 @@ export class InProcessNotebook {
       loaded: () => undefined,
       ending: () => undefined,
       bundlesOf: textBundles,
+      shown: () => undefined,
       tracebacks,
     })
   }

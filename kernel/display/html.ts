@@ -21,8 +21,8 @@ const captionStyle =
   'caption-side:top;text-align:left;padding:6px 0 3px 0;font-family:system-ui,sans-serif;font-size:12px;font-weight:600'
 const leftCell = 'text-align:left;padding:2px 12px 2px 0'
 const rightCell = 'text-align:right;padding:2px 12px 2px 0'
-// Where var() is taken away, the plain colour before it stays.
-const dimColour = 'color:#777;color:var(--jp-ui-font-color2,#777)'
+/** For what is beside the point. Where var() is taken away, the plain colour before it stays. */
+export const dimColour = 'color:#777;color:var(--jp-ui-font-color2,#777)'
 
 /** Blocks as one piece of HTML. Without any style it still reads: words, spaces and tables carry everything. */
 export function htmlOf(blocks: readonly Block[]): string {
@@ -36,7 +36,7 @@ function blockHtml(block: Block): string {
     case 'line':
       return `<div style="font-size:12px;margin:0 0 6px 0">${block.parts.map(partHtml).join(' &middot; ')}</div>`
     case 'note':
-      return `<div style="font-size:12px;margin:0 0 6px 0">${dim(escape(block.text))}</div>`
+      return `<div style="font-size:12px;margin:0 0 6px 0">${dim(escapeHtml(block.text))}</div>`
     case 'table':
       return tableHtml(block)
     case 'fields':
@@ -44,7 +44,7 @@ function blockHtml(block: Block): string {
     case 'bits':
       return bitsHtml(block)
     case 'details': {
-      const summary = `<summary style="font-size:12px;cursor:pointer">${escape(block.summary)}</summary>`
+      const summary = `<summary style="font-size:12px;cursor:pointer">${escapeHtml(block.summary)}</summary>`
       return `<details${block.open ? ' open' : ''} style="margin:0 0 4px 0">${summary}${block.blocks.map(blockHtml).join('')}</details>`
     }
     case 'tree':
@@ -72,7 +72,7 @@ function tableHtml(block: TableBlock): string {
     return `<tr>${cells.join('')}</tr>`
   })
   if (cut !== null) {
-    const more = `${dim(`&#8942; ${cut.hidden.toLocaleString('en-US')} more:`)} <code>${escape(cut.all)}</code>`
+    const more = `${dim(`&#8942; ${cut.hidden.toLocaleString('en-US')} more:`)} <code>${escapeHtml(cut.all)}</code>`
     const gap = `<tr><td colspan="${columns.length}" style="${leftCell}">${more}</td></tr>`
     lines.splice(cut.after, 0, gap)
   }
@@ -82,7 +82,7 @@ function tableHtml(block: TableBlock): string {
 
 function fieldsHtml({ caption, fields }: FieldsBlock): string {
   const rows = fields.map(({ name, value, remark }) => {
-    const behind = remark === undefined ? '' : ` ${dim(escape(remark))}`
+    const behind = remark === undefined ? '' : ` ${dim(escapeHtml(remark))}`
     const head = `<th scope="row" style="${leftCell};font-weight:400;${dimColour}">${keep(name)}</th>`
     return `<tr>${head}<td style="${leftCell}">${cellHtml(value)}${behind}</td></tr>`
   })
@@ -96,7 +96,7 @@ function bitsHtml({ name, value, fields }: BitsBlock): string {
   const bits = fields.map(({ bits: range, tone }) =>
     cell(`;border-bottom:3px solid ${tone === null ? '#b1b5b9' : colours[tone]}`, dim(range)),
   )
-  const values = fields.map((field) => cell(';font-weight:600', escape(field.value)))
+  const values = fields.map((field) => cell(';font-weight:600', escapeHtml(field.value)))
   const names = fields.map((field) => cell('', keep(field.name)))
   const aside = (text: string): string =>
     `<td style="${leftCell};padding:1px 12px 1px 10px">${dim(keep(text))}</td>`
@@ -110,10 +110,10 @@ function bitsHtml({ name, value, fields }: BitsBlock): string {
 
 function nodeHtml(node: TreeNode, depth: number): string {
   const pad = depth === 0 ? '' : ' style="padding:0 0 0 14px"'
-  const remark = node.remark === null ? '' : ` ${dim(escape(node.remark))}`
+  const remark = node.remark === null ? '' : ` ${dim(escapeHtml(node.remark))}`
   if (node.children.length === 0 && node.hidden === 0) {
-    const value = node.value === null ? '' : ` ${escape(node.value)}`
-    return `<div${pad}>${dim(`${escape(node.name)}:`)}${value}${remark}</div>`
+    const value = node.value === null ? '' : ` ${escapeHtml(node.value)}`
+    return `<div${pad}>${dim(`${escapeHtml(node.name)}:`)}${value}${remark}</div>`
   }
   const children = node.children.map((child) => nodeHtml(child, depth + 1))
   if (node.hidden > 0) {
@@ -121,7 +121,7 @@ function nodeHtml(node: TreeNode, depth: number): string {
       `<div style="padding:0 0 0 14px">${dim(`&#8942; ${node.hidden} more members`)}</div>`,
     )
   }
-  const summary = `<summary style="cursor:pointer">${escape(node.name)}${remark}</summary>`
+  const summary = `<summary style="cursor:pointer">${escapeHtml(node.name)}${remark}</summary>`
   return `<details${node.open ? ' open' : ''}${pad}>${summary}${children.join('')}</details>`
 }
 
@@ -132,8 +132,8 @@ function table(inner: string): string {
 function captionHtml(caption: string | null, remark: string | null): string {
   if (caption === null && remark === null) return ''
   const parts = [
-    caption === null ? '' : escape(caption),
-    remark === null ? '' : dim(escape(remark)),
+    caption === null ? '' : escapeHtml(caption),
+    remark === null ? '' : dim(escapeHtml(remark)),
   ]
   return `<caption style="${captionStyle}">${parts.filter((part) => part !== '').join(' ')}</caption>`
 }
@@ -150,7 +150,7 @@ function cellHtml(cell: Cell): string {
 
 function partHtml({ text, tone, look }: Part): string {
   const square = tone === undefined ? '' : `<span style="color:${colours[tone]}">&#9632;</span> `
-  const words = escape(text)
+  const words = escapeHtml(text)
   if (look === 'dim') return square + dim(words)
   if (look === 'name') return `${square}<i>${words}</i>`
   return look === 'code' ? `${square}<code>${words}</code>` : square + words
@@ -179,7 +179,7 @@ const FLAGS = 20
 /** Text whose blanks must not become line ends. */
 function keep(text: string): string {
   if (text.includes('|')) return flagsHtml(text)
-  return text.length > SHORT ? escape(text) : escape(text).replaceAll(' ', '&#160;')
+  return text.length > SHORT ? escapeHtml(text) : escapeHtml(text).replaceAll(' ', '&#160;')
 }
 
 /**
@@ -197,7 +197,7 @@ function flagsHtml(text: string): string {
   }
   if (line !== '') lines.push(line)
   return lines
-    .map((part) => `<span style="white-space:nowrap">${escape(part)}</span>`)
+    .map((part) => `<span style="white-space:nowrap">${escapeHtml(part)}</span>`)
     .join('<wbr>')
 }
 
@@ -216,6 +216,6 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /** Everything that is not markup of this file goes through here, whatever was done to it before. */
-function escape(text: string): string {
+export function escapeHtml(text: string): string {
   return printable(text, Infinity).replace(/[&<>"']/g, (sign) => entities[sign] ?? sign)
 }

@@ -35,6 +35,7 @@ const coreTypes: readonly string[] = [
 const sessionFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
   ['display', 'display(value, ...)', 'shows values below the cell; .update(value) replaces them'],
   ['clearOutput', 'clearOutput()', 'takes away what the cell has shown'],
+  ['progress', 'for (x of progress(list))', 'shows a bar while a list is gone through'],
   ['input', 'await input(question)', 'asks for a line of text; {password: true} hides it'],
   ['prompt', 'prompt(question)', 'the same without await, for functions that cannot wait'],
   ['help', 'help()', 'this list'],

@@ -2,6 +2,7 @@
 // What a cell can call besides core. The comments are what Shift+Tab shows.
 import { apiHelp } from './api.ts'
 import { type DisplayHandle, type Displays } from './displays.ts'
+import { type Bars, type ProgressOptions, withBar, withBarAsync } from './progress.ts'
 
 let displays: Displays | undefined
 
@@ -25,6 +26,38 @@ export function display(...values: readonly unknown[]): DisplayHandle {
 export function clearOutput(options: { readonly wait?: boolean } = {}): void {
   if (displays === undefined) throw new Error('clearOutput is for cells of a notebook')
   displays.clear(options.wait === true)
+}
+
+let bars: Bars | undefined
+
+/** Gives `progress` its way to the notebook; the session does it once, at its start. */
+export function connectBars(given: Bars): void {
+  bars = given
+}
+
+/**
+ * The same items, with a bar below the cell while they are gone through:
+ * `for (const vm of progress(vms, { label: "reading" })) …`. The total of an array, a set or a map is
+ * known; for others `total` may say it. Work of less than 0.3 seconds shows nothing, and at the end
+ * one line stays.
+ */
+export function progress<Item>(
+  items: Iterable<Item>,
+  options?: ProgressOptions,
+): Generator<Item, void>
+/** The same for items that come one by one, in `for await`. */
+export function progress<Item>(
+  items: AsyncIterable<Item>,
+  options?: ProgressOptions,
+): AsyncGenerator<Item, void>
+export function progress<Item>(
+  items: Iterable<Item> | AsyncIterable<Item>,
+  options: ProgressOptions = {},
+): Generator<Item, void> | AsyncGenerator<Item, void> {
+  if (bars === undefined) throw new Error('progress is for cells of a notebook')
+  return Symbol.asyncIterator in items
+    ? withBarAsync(bars, items, options)
+    : withBar(bars, items, options)
 }
 
 /** Ways to ask the person at the notebook. */

@@ -6,7 +6,7 @@
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { apiNames } from './api.ts'
-import { connectDisplays, connectInput } from './cellapi.ts'
+import { connectBars, connectDisplays, connectInput } from './cellapi.ts'
 import { orderChildren } from './children.ts'
 import { declareOpened, noteDumps } from './declare.ts'
 import { Displays } from './displays.ts'
@@ -14,8 +14,9 @@ import { Questions } from './input.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
 import { Neighbours } from './neighbours.ts'
 import { barrier, captureOutput, send } from './output.ts'
+import { Bars } from './progress.ts'
 import { Runner } from './run.ts'
-import { bundlesOf, loadDisplay } from './show.ts'
+import { bundlesOf, loadDisplay, progressBundle } from './show.ts'
 import { Tracebacks } from './traceback.ts'
 import type { FromWatcher, WatcherData } from './watcher.ts'
 
@@ -40,12 +41,6 @@ Error.stackTraceLimit = 100
 const names = apiNames(core)
 const tracebacks = new Tracebacks([fileURLToPath(new URL('../../', import.meta.url))])
 const neighbours = new Neighbours(folder, makeLoad(folder), tracebacks)
-const displays: Displays = new Displays({
-  send,
-  barrier: endOutput,
-  bundlesOf,
-  cell: () => runner.cell,
-})
 const runner: Runner = new Runner({
   send,
   barrier: endOutput,
@@ -54,15 +49,27 @@ const runner: Runner = new Runner({
   meta: cellMeta(folder),
   names,
   loaded: noteDumps,
-  ending: declareOpened,
+  ending: (cell, failed) => {
+    if (failed) bars.stop(cell)
+    declareOpened()
+  },
   bundlesOf,
   shown: () => displays.shown,
   tracebacks,
 })
-captureOutput(() => runner.cell)
+const cell = (): string => runner.cell
+const displays: Displays = new Displays({ send, barrier: endOutput, bundlesOf, cell })
+const bars = new Bars({
+  cell,
+  place: () => displays.place(),
+  draw: progressBundle,
+  now: () => performance.now(),
+})
+captureOutput(cell)
 orderChildren(endOutput)
 defineNodeNames(folder)
 connectDisplays(displays)
+connectBars(bars)
 const questions = new Questions(send, answers.port1, count)
 connectInput({
   ask: (prompt, password) => questions.ask(runner.cell, prompt, password),

@@ -33,8 +33,8 @@ export interface Surroundings {
   readonly names: readonly ApiName[]
   /** Told of each module of the API that was loaded. */
   readonly loaded: (exported: Readonly<Record<string, unknown>>) => void
-  /** Called when a cell's value has been shown, before its end is told. */
-  readonly ending: () => void
+  /** Called when a cell's value has been shown, or when it failed, before its end is told. */
+  readonly ending: (cell: string, failed: boolean) => void
   readonly bundlesOf: BundlesOf
   /** Resolved when all that cells have displayed is shown; undefined when it already is. */
   readonly shown: () => Promise<void> | undefined
@@ -170,7 +170,7 @@ export class Runner {
   }
 
   #end(run: Run, outcome: Pick<Extract<FromSession, { type: 'end' }>, 'error' | 'bundle'>): void {
-    if (!run.quiet) this.#around.ending()
+    if (!run.quiet) this.#around.ending(run.cell, outcome.error !== undefined)
     this.#around.barrier()
     this.#around.send({ type: 'end', cell: run.cell, reached: [...run.reached], ...outcome })
     // Last: if a stop strikes in here, the end is sent again, and the front takes the first.

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { viewOf } from '../../../core/index.ts'
 import { htmlOf } from '../../../kernel/display/html.ts'
+import { progressBundle } from '../../../kernel/display/progress.ts'
 import {
   rawStruct,
   rawStructOf,
@@ -16,6 +17,15 @@ import {
   someVm,
   vma,
 } from '../../core/view/samples.ts'
+
+const half = {
+  label: 'reading',
+  unit: 'pages',
+  done: 5,
+  total: 10,
+  state: 'running',
+  seconds: 1,
+} as const
 
 const bar = {
   kind: 'table',
@@ -49,6 +59,7 @@ const pages: readonly (readonly [name: string, html: string])[] = [
     'a structure': rawStruct,
   }).map(([name, value]) => [name, htmlOf(viewOf(value)?.blocks ?? [])] as const),
   ['a bar', htmlOf([bar])],
+  ['progress', String(progressBundle(half).data['text/html'])],
 ]
 
 for (const [name, html] of pages) {
@@ -83,20 +94,25 @@ const allowed = {
   },
   allowedStyles: {
     '*': {
+      'align-items': word,
       color: colour,
       background: colour,
+      'background-color': colour,
       'border-bottom': [/^\d+px (solid|dashed) (#[0-9a-f]{3,8}|rgba?\([\d.,]+\))$/],
       'border-collapse': word,
+      'border-radius': lengths,
       'caption-side': word,
       cursor: word,
       display: [/^(block|inline-block|flex|inline-flex)$/],
       'font-family': [/^[\w', -]+$/],
       'font-size': lengths,
       'font-weight': [/^(\d{3}|bold|normal)$/],
+      gap: lengths,
       height: lengths,
       'line-height': lengths,
       margin: lengths,
       'max-width': lengths,
+      overflow: word,
       'overflow-x': word,
       padding: lengths,
       'text-align': [/^(left|right|center|justify)$/],

@@ -32,6 +32,7 @@ export { type DumpStructs, type StructOf } from './types/view.ts'
 // How results look, as data.
 export { viewOf } from './view/index.ts'
 export { show, type Shown } from './view/show.ts'
+export { textOf } from './view/text.ts'
 export {
   type AnswerBlock,
   type Bar,

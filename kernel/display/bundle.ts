@@ -4,15 +4,11 @@
 import { inspect } from 'node:util'
 import { viewOf, type Chart } from '../../core/index.ts'
 import { specOf } from './chart/index.ts'
+import { type Bundle, cleanJson, displaySymbol, isJsonType } from './drawn.ts'
 import { htmlOf } from './html.ts'
 import { svgOf } from './svg.ts'
 
-/** The content of one display message: a value in several formats, of which a viewer takes the best it knows. */
-export interface Bundle {
-  /** By mime type: JSON for types that end in `+json`, text for all others. */
-  readonly data: Readonly<Record<string, unknown>>
-  readonly metadata: Readonly<Record<string, unknown>>
-}
+export { type Bundle } from './drawn.ts'
 
 /** One way to show values. The first that claims a value shows it. */
 interface Displayer {
@@ -26,8 +22,6 @@ const VEGA_LITE = 'application/vnd.vegalite.v5+json'
  * its theme, and the chart of a notebook that was saved in the dark stays dark for every reader.
  */
 const embedOptions = { actions: false, renderer: 'svg' }
-/** The protocol by which a value of any library says how it is shown; Deno's kernel brought it. */
-const display = Symbol.for('Jupyter.display')
 
 const displayers: readonly Displayer[] = [
   { claims: (value) => value === undefined, render: () => [] },
@@ -80,7 +74,7 @@ function textBundle(text: string): Bundle {
 
 function ownDisplay(value: unknown): (() => unknown) | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
-  const method: unknown = Reflect.get(value, display)
+  const method: unknown = Reflect.get(value, displaySymbol)
   return typeof method === 'function'
     ? () => Reflect.apply(method, value, []) as unknown
     : undefined
@@ -98,8 +92,28 @@ function ownBundles(value: unknown, data: unknown): Bundle[] {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
     return [textBundle(inspect(value))]
   }
+  const whole = isWhole(data) ? data : { data, metadata: {} }
+  const formats = Object.entries(whole.data).filter(([, content]) => content !== undefined)
   // A bundle of nothing is how a value says that it is not to be shown.
-  if (Object.keys(data).length === 0) return []
-  const text = 'text/plain' in data ? {} : { 'text/plain': inspect(value, { depth: 2 }) }
-  return [{ data: { ...data, ...text }, metadata: {} }]
+  if (formats.length === 0) return []
+  const clean: Record<string, unknown> = Object.fromEntries(
+    formats.map(([type, content]: [string, unknown]) => [type, contentOf(type, content)]),
+  )
+  clean['text/plain'] ??= inspect(value, { depth: 2 })
+  return [{ data: clean, metadata: cleanJson(whole.metadata) as Bundle['metadata'] }]
+}
+
+/** With metadata beside the formats; a format's name always has a slash. */
+function isWhole(data: object): data is { data: object; metadata: object } {
+  return (
+    Object.keys(data).sort().join() === 'data,metadata' &&
+    Object.values(data).every((part) => typeof part === 'object' && part !== null)
+  )
+}
+
+/** A notebook with anything but text outside of JSON formats cannot be saved. */
+function contentOf(type: string, content: unknown): unknown {
+  if (isJsonType(type)) return cleanJson(content)
+  if (typeof content === 'string') return content
+  return content instanceof Uint8Array ? Buffer.from(content).toString('base64') : inspect(content)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How far a piece of work is, as a bar and as a line of text.
 
-import { type Bundle } from './bundle.ts'
+import { type Bundle } from './drawn.ts'
 import { dimColour, escapeHtml } from './html.ts'
 import { colours, monoFont } from './palette.ts'
 

@@ -41,10 +41,24 @@ const sessionFunctions: readonly (readonly [name: string, call: string, text: st
   ['help', 'help()', 'this list'],
 ]
 
+/** Exported by `helpers.ts` and `table.ts` of `display`. */
+const displayFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
+  ['table', 'table(rows, options)', 'any rows as a table: {columns: ["a", "b"], rows: Infinity}'],
+  ['html', 'html`<b>${name}</b>`', 'HTML; what is put in is escaped'],
+  ['markdown', 'markdown`# title`', 'text with marks'],
+  ['svg', 'svg(text)', 'a drawing'],
+  ['image', 'image(path)', 'a picture from a file, or from its bytes'],
+  ['vegaLite', 'vegaLite(spec)', 'a chart from a Vega-Lite specification'],
+  ['json', 'json(value)', 'a tree to open and close'],
+  ['full', 'full(value)', 'a value as text, with nothing left out'],
+]
+
 /** Where core lies when nobody says otherwise. */
 export const coreModule: string = fileURLToPath(new URL('../../core/index.js', import.meta.url))
 
 const sessionModule = fileURLToPath(new URL('./cellapi.js', import.meta.url))
+const helpersModule = fileURLToPath(new URL('../display/helpers.js', import.meta.url))
+const tableModule = fileURLToPath(new URL('../display/table.js', import.meta.url))
 
 /** The table, for a core at the path `core`. */
 export function apiNames(core = coreModule): ApiName[] {
@@ -52,12 +66,16 @@ export function apiNames(core = coreModule): ApiName[] {
     ...coreFunctions.map(([name]) => ({ name, module: core })),
     ...coreTypes.map((name) => ({ name, module: core })),
     ...sessionFunctions.map(([name]) => ({ name, module: sessionModule })),
+    ...displayFunctions.map(([name]) => ({
+      name,
+      module: name === 'table' ? tableModule : helpersModule,
+    })),
   ]
 }
 
 /** The functions that a cell has, a line each. */
 export function apiHelp(): string {
-  const functions = [...coreFunctions, ...sessionFunctions]
+  const functions = [...coreFunctions, ...displayFunctions, ...sessionFunctions]
   const width = Math.max(...functions.map(([, call]) => call.length))
   const lines = [...functions, ...dumpCalls].map(
     ([, call, text]) => `${call.padEnd(width)}  ${text}`,

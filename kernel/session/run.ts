@@ -159,8 +159,14 @@ export class Runner {
       return
     }
     const { cell } = run
-    if (first !== undefined) this.#around.send({ type: 'result', cell, ...first })
-    for (const bundle of more) this.#around.send({ type: 'display', cell, ...bundle })
+    try {
+      if (first !== undefined) this.#around.send({ type: 'result', cell, ...first })
+      for (const bundle of more) this.#around.send({ type: 'display', cell, ...bundle })
+    } catch (error) {
+      // What a message cannot hold must not keep the cell from its end.
+      this.#fail(run, error)
+      return
+    }
     this.#end(run, {})
   }
 

@@ -90,6 +90,27 @@ suite('a display', () => {
     )
   })
 
+  test('of the helpers is typed and shown in its formats', async () => {
+    const answered = await kernel.execute(
+      'display(html`<b>${"<x>"}</b>`, markdown("# m"), json({ a: 1n }), table([{ a: 1 }]))\nvegaLite({ data: { values: [{ a: 1 }] }, mark: "bar", encoding: { x: { field: "a" } } })',
+    )
+    const formats = answered.published.flatMap(({ content }) =>
+      Object.keys((content['data'] as object | undefined) ?? {}),
+    )
+    const wanted = ['text/html', 'text/markdown', 'application/json', 'image/svg+xml']
+    for (const format of wanted) assert.ok(formats.includes(format), format)
+    const wrong = await kernel.execute('svg(5)')
+    assert.match(String(wrong.reply.content['evalue']), /not assignable/)
+    assert.equal(await kernel.value('full([1])'), '[ 1 ]')
+  })
+
+  test('of what no message can hold is an error of the cell', async () => {
+    const answered = await kernel.execute(
+      '({ [Symbol.for("Jupyter.display")]() { const a: any = {}; a.a = a; return { "application/json": a } } })',
+    )
+    assert.match(String(answered.reply.content['evalue']), /circular/)
+  })
+
   test('and what a child process prints are taken away together', async () => {
     const answered = await kernel.execute(
       'require("node:child_process").execSync("echo gone", { stdio: "inherit" }); clearOutput(); display(1)',

@@ -30,9 +30,14 @@ export class SessionLost extends Error {
   override name = 'SessionLost'
 }
 
+const isNode24 = Number(process.versions.node.split('.')[0]) >= 24
 const sessionScript = fileURLToPath(new URL('../session/main.js', import.meta.url))
 
+/** Follows a cell through its timers and promises; Node 24 does so by itself, 20 cannot. */
+const contextFlag = '--experimental-async-context-frame'
+
 const sessionFlags = [
+  ...(process.allowedNodeEnvironmentFlags.has(contextFlag) && !isNode24 ? [contextFlag] : []),
   // Without this Node aborts when a stopped timer callback is unwound (seen on 20, 22, 24).
   '--no-force-async-hooks-checks',
   // Imports of cells use a loader that Node still calls experimental.

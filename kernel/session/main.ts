@@ -13,6 +13,7 @@ import { Displays } from './displays.ts'
 import { Questions } from './input.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
 import { Neighbours } from './neighbours.ts'
+import { Origin } from './origin.ts'
 import { barrier, captureOutput, send } from './output.ts'
 import { Bars } from './progress.ts'
 import { Runner } from './run.ts'
@@ -56,8 +57,10 @@ const runner: Runner = new Runner({
   bundlesOf,
   shown: () => displays.shown,
   tracebacks,
+  asCell: (name, work) => origin.run(name, work),
 })
-const cell = (): string => runner.cell
+const origin: Origin = new Origin(() => runner.cell)
+const cell = (): string => origin.cell
 const displays: Displays = new Displays({ send, barrier: endOutput, bundlesOf, cell })
 const bars = new Bars({
   cell,
@@ -72,8 +75,8 @@ connectDisplays(displays)
 connectBars(bars)
 const questions = new Questions(send, answers.port1, count)
 connectInput({
-  ask: (prompt, password) => questions.ask(runner.cell, prompt, password),
-  askNow: (prompt, password) => questions.askNow(runner.cell, prompt, password),
+  ask: (prompt, password) => questions.ask(cell(), prompt, password),
+  askNow: (prompt, password) => questions.askNow(cell(), prompt, password),
 })
 
 watcher.on('message', (message: FromWatcher) => {
@@ -98,7 +101,10 @@ watcher.on('message', (message: FromWatcher) => {
 /** Errors that no cell caught, of timers and of promises, are told where the cell's output is. */
 function report(what: string, error: unknown): void {
   const { traceback } = tracebacks.describe(error)
-  process.stderr.write(`${what}\n${traceback.join('\n')}\n`)
+  const text = `${what}\n${traceback.join('\n')}\n`
+  // Where Node does not tell whose callback it was, the error's own stack may.
+  const from = (origin.isKnown ? undefined : tracebacks.cellOf(error)) ?? cell()
+  send({ type: 'stream', cell: from, name: 'stderr', text })
 }
 process.on('uncaughtException', (error) => {
   report('Error outside of a cell:', error)

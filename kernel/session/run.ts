@@ -39,6 +39,8 @@ export interface Surroundings {
   /** Resolved when all that cells have displayed is shown; undefined when it already is. */
   readonly shown: () => Promise<void> | undefined
   readonly tracebacks: Tracebacks
+  /** Calls a cell's code so that what it starts is known to be the cell's. */
+  readonly asCell: <Result>(cell: string, work: () => Result) => Result
 }
 
 /** The cells of one notebook: their boxes, and the one that runs. */
@@ -51,7 +53,7 @@ export class Runner {
     this.#around = around
   }
 
-  /** The cell that runs, or the last one that ran: output of timers is given to it. */
+  /** The cell that runs, or the last one that ran. */
   get cell(): string {
     return this.#run.cell
   }
@@ -99,18 +101,21 @@ export class Runner {
       // One line before the body is the function's head: line 0, so that the body begins at 1.
       const made: unknown = runInThisContext(js, { filename: `${run.cell}.ts`, lineOffset: -1 })
       const body = made as (...given: unknown[]) => Promise<{ value: unknown } | undefined>
-      body($cell, ...boxes.map((name) => this.#box(name))).then(
-        (result) => {
-          this.#afterShown(run, () => {
-            this.#succeed(run, result?.value)
-          })
-        },
-        (error: unknown) => {
-          this.#afterShown(run, () => {
-            this.#fail(run, error)
-          })
-        },
-      )
+      const given = boxes.map((name) => this.#box(name))
+      this.#around
+        .asCell(run.cell, () => body($cell, ...given))
+        .then(
+          (result) => {
+            this.#afterShown(run, () => {
+              this.#succeed(run, result?.value)
+            })
+          },
+          (error: unknown) => {
+            this.#afterShown(run, () => {
+              this.#fail(run, error)
+            })
+          },
+        )
     } catch (error) {
       this.#fail(run, error)
     }

@@ -38,6 +38,17 @@ export class Tracebacks {
     this.#decoded.delete(file)
   }
 
+  /** The cell whose code was the first on the way to the error, if the stack names one. */
+  cellOf(thrown: unknown): string | undefined {
+    try {
+      const stack = thrown instanceof Error ? String(thrown.stack) : ''
+      const files = Array.from(stack.matchAll(/[ (]([\w-]+\.ts):\d+:\d+\)?$/gm), ([, file]) => file)
+      return files.findLast((file) => file !== undefined && this.#maps.has(file))?.slice(0, -3)
+    } catch {
+      return undefined
+    }
+  }
+
   /** What to show for a thrown value; a hostile value (a throwing getter) is shown as what it can. */
   describe(thrown: unknown): CellError {
     try {

@@ -41,6 +41,7 @@ export class InProcessNotebook {
       ending: () => undefined,
       bundlesOf: textBundles,
       shown: () => undefined,
+      asCell: (_cell, work) => work(),
       tracebacks,
     })
   }

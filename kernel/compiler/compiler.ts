@@ -13,6 +13,9 @@ import { Users } from './users.ts'
 /** Types longer than this are not kept: later cells see the cell's names as `any`. */
 const longestDeclarations = 256 * 1024
 
+/** So many cells' declarations may come to be before it is looked which are still wanted. */
+const sweepEvery = 50
+
 /** A cell between its compilation and its end. */
 interface Pending {
   readonly text: CellText
@@ -29,6 +32,7 @@ export class Compiler {
   /** Compiled and perhaps running; not yet live. */
   readonly #pending = new Map<string, Pending>()
   readonly #users = new Users(this.live)
+  #sweepAt = sweepEvery
 
   /** `folder` is the notebook's: imports are looked up from there. */
   constructor(folder: string) {
@@ -50,7 +54,7 @@ export class Compiler {
     const text = readCellText(code, `${cell}.ts`)
     const expectations = this.#users.expectations(text)
     const suffix = suffixOf(text, this.live) + expectedImports(expectations)
-    const compiled = this.service.compile(cell, code, suffix, expectations)
+    const compiled = this.service.compile(code, suffix, expectations)
     if ('diagnostics' in compiled) {
       return { error: compileError(compiled.diagnostics, cell, code, this.live) }
     }
@@ -89,6 +93,14 @@ export class Compiler {
     this.service.host.setDeclarations(`${cell}.d.ts`, declarations)
     this.#users.add(cell, names, use)
     this.live.add(cell, names)
+    if (this.service.host.declarationCount > this.#sweepAt) this.#sweep()
+  }
+
+  /** Lets go of the types of cells of which nothing lives any more. */
+  #sweep(): void {
+    const { host } = this.service
+    host.sweep([...this.live.modules(), ...this.#users.modules()])
+    this.#sweepAt = host.declarationCount + sweepEvery
   }
 
   /** The session's values are gone: so are the names. */

@@ -39,7 +39,7 @@ interface Entry {
 export function complete(compiler: Compiler, code: string, cursor: number): Completion {
   const at = indexOfCodePoint(code, cursor)
   const text = readCellText(code, 'complete.ts')
-  const path = compiler.service.host.setCell('complete.ts', code + suffixOf(text, compiler.live))
+  const path = compiler.service.host.setCell(code + suffixOf(text, compiler.live))
   const found = compiler.service.language.getCompletionsAtPosition(path, at, {
     includeCompletionsForModuleExports: false,
     includeCompletionsWithInsertText: false,

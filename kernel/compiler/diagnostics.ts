@@ -3,6 +3,7 @@
 import { basename } from 'node:path'
 import type ts from 'typescript'
 import type { CellError } from '../frames.ts'
+import { cellFile } from './host.ts'
 import { messageOf } from './messages.ts'
 import type { LiveNames } from './names.ts'
 
@@ -68,9 +69,10 @@ function textOf(
   cell: string,
   code: string,
 ): { readonly name: string; readonly text: string } {
-  const name = `${cell}.ts`
-  const isCell = file === undefined || basename(file.fileName) === name
-  return isCell ? { name, text: code } : { name: basename(file.fileName), text: file.text }
+  const name = file === undefined ? cellFile : basename(file.fileName)
+  return name === cellFile || file === undefined
+    ? { name: `${cell}.ts`, text: code }
+    : { name, text: file.text }
 }
 
 /** So much of a long line is shown, with the fault in it. */

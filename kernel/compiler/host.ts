@@ -5,6 +5,9 @@ import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import ts from 'typescript'
 
+/** The file in which the cell in hand stands, beside the notebook; no such file is on disk. */
+export const cellFile = '.notebook-cell.ts'
+
 /** Declarations of one cell: `cell-7.d.ts` beside the notebook, though no such file is on disk. */
 interface Virtual {
   readonly text: string
@@ -21,12 +24,14 @@ export class CellHost {
   readonly #virtual = new Map<string, Virtual>()
   readonly #ambient: string[] = []
   readonly #snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>()
-  #cell = ''
+  readonly #cell: string
   #version = 1
 
   /** `folder` is the notebook's: packages are found from there. */
   constructor(folder: string) {
     this.folder = folder
+    this.#cell = this.path(cellFile)
+    this.#put(this.#cell, '')
   }
 
   /** The path of a virtual file; it must lie in the real folder, or no package would be found. */
@@ -34,21 +39,18 @@ export class CellHost {
     return join(this.folder, name).replaceAll('\\', '/')
   }
 
-  /** Makes `name` (such as `cell-7.ts`) with this text the root of the program. Returns its path. */
-  setCell(name: string, text: string): string {
-    const path = this.path(name)
-    this.#put(path, text)
-    this.#cell = path
-    this.#version++
-    return path
+  /**
+   * Makes this text the root of the program, and returns its path. It is always the same path: ts-node keeps the last
+   * output of each for ever, and TypeScript uses more of its last program again.
+   */
+  setCell(text: string): string {
+    this.#put(this.#cell, text)
+    return this.#cell
   }
 
   /** The text of the cell in hand is no longer needed. */
-  dropCell(name: string): void {
-    const path = this.path(name)
-    this.#virtual.delete(path)
-    this.#snapshots.delete(path)
-    this.#version++
+  dropCell(): void {
+    this.#put(this.#cell, '')
   }
 
   /** Keeps the declarations of a cell that has been compiled, for others to import. */
@@ -63,10 +65,38 @@ export class CellHost {
     if (!this.#ambient.includes(path)) this.#ambient.push(path)
   }
 
+  /** How many cells have declarations here. */
+  get declarationCount(): number {
+    return this.#virtual.size - this.#ambient.length - 1
+  }
+
+  /**
+   * Forgets the declarations of all cells but those in `modules` (such as `./cell-7`) and those that they mention, and
+   * so on: a type of an old cell may be part of what a newer one declares.
+   */
+  sweep(modules: Iterable<string>): void {
+    const kept = new Set([this.#cell, ...this.#ambient])
+    const waiting = [...modules]
+    for (let module = waiting.pop(); module !== undefined; module = waiting.pop()) {
+      const path = this.path(`${module}.d.ts`)
+      const text = this.#virtual.get(path)?.text
+      if (text === undefined || kept.has(path)) continue
+      kept.add(path)
+      for (const [, mentioned] of text.matchAll(/["'](\.\/[\w-]+)["']/g)) {
+        if (mentioned !== undefined) waiting.push(mentioned)
+      }
+    }
+    for (const path of this.#virtual.keys()) {
+      if (kept.has(path)) continue
+      this.#virtual.delete(path)
+      this.#snapshots.delete(path)
+    }
+  }
+
   /** Forgets all cells, not the declaration texts. */
   clear(): void {
     for (const path of this.#virtual.keys()) {
-      if (!this.#ambient.includes(path)) this.#virtual.delete(path)
+      if (path !== this.#cell && !this.#ambient.includes(path)) this.#virtual.delete(path)
     }
     this.#version++
   }

@@ -50,7 +50,7 @@ export function inspect(
 /** Makes `code` with the names of older cells the file in hand. */
 function openText(compiler: Compiler, code: string): string {
   const text = readCellText(code, 'inspect.ts')
-  return compiler.service.host.setCell('inspect.ts', code + suffixOf(text, compiler.live))
+  return compiler.service.host.setCell(code + suffixOf(text, compiler.live))
 }
 
 /** Inside `f(…)` where nothing else is known: about `f`. */

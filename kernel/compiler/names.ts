@@ -35,6 +35,11 @@ export class LiveNames {
     return this.#cells.get(name) ?? this.#api.get(name)
   }
 
+  /** The modules of cells that live names come from; one may come more than once. */
+  *modules(): Generator<string> {
+    for (const { module } of this.#cells.values()) yield module
+  }
+
   /** Every live name with where it comes from, each once. */
   *all(): Generator<readonly [string, LiveName]> {
     yield* this.#cells

@@ -72,15 +72,9 @@ export class CompilerService {
     return program
   }
 
-  /** Compiles `code`, the file `CELL.ts`; `suffix` is generated and `expectations` are looked at. */
-  compile(
-    cell: string,
-    code: string,
-    suffix: string,
-    expectations: readonly Expectation[],
-  ): Compiled {
-    const name = `${cell}.ts`
-    const path = this.host.setCell(name, code + suffix)
+  /** Compiles the cell `code`; `suffix` is generated and `expectations` are looked at. */
+  compile(code: string, suffix: string, expectations: readonly Expectation[]): Compiled {
+    const path = this.host.setCell(code + suffix)
     this.#ownLength = code.length
     this.#use = new BoxUse()
     try {
@@ -99,7 +93,7 @@ export class CompilerService {
       if (unreadable.length > 0) return { diagnostics: unreadable }
       return { diagnostics: withNearMembers(this.program, path, error.diagnostics) }
     } finally {
-      this.host.dropCell(name)
+      this.host.dropCell()
     }
   }
 

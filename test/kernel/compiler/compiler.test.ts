@@ -46,6 +46,39 @@ suite('the compiler', () => {
     assert.ok(loaded < bare * 2 + 5, `${bare.toFixed(1)} ms without, ${loaded.toFixed(1)} ms with`)
   })
 
+  test('keeps the types of old cells only while something of them lives', () => {
+    const compiler = new Compiler(process.cwd())
+    const run = (cell: string, code: string): void => {
+      const result = compiler.compile(cell, code)
+      assert.ok('cell' in result, 'error' in result ? result.error.evalue : '')
+      compiler.commit(cell)
+    }
+    // Of cell-1 nothing lives in the end but a type, within the type of a value of cell-2.
+    run('cell-1', 'interface Point { x: number }; const origin: Point = { x: 0 }')
+    run('cell-2', 'const points = [origin]')
+    run('cell-3', 'let limit = 1')
+    run('cell-4', 'const overLimit = () => points.length > limit')
+    run('cell-5', 'interface Point { y: number }; const origin: Point = { y: 0 }')
+    for (let i = 6; i < 500; i++) {
+      run(
+        `cell-${i}`,
+        `let limit = ${i}; const last${i % 2} = { n: limit, before: ${i > 6 ? `last${(i + 1) % 2}.n` : 0} }`,
+      )
+    }
+    assert.ok(compiler.service.host.declarationCount < 70)
+    run('cell-500', 'const x: number = points[0].x; const y: number = origin.y; overLimit()')
+    assert.match(
+      errorOf(compiler, 'cell-501', 'points[0].y'),
+      /Property 'y' does not exist on type/,
+    )
+    // What older functions were compiled with is still there to be compared.
+    const result = compiler.compile('cell-502', 'let limit = "none"')
+    assert.match(
+      'warnings' in result ? result.warnings : '',
+      /overLimit \(cell-4\) still takes it for number/,
+    )
+  })
+
   test('shows ten errors and counts the rest', () => {
     const text = errorOf(new Compiler(process.cwd()), 'cell-1', 'missing\n'.repeat(13))
     assert.equal(text.match(/error TS2304/g)?.length, 10)

@@ -202,15 +202,31 @@ export function encodeFrame(message: ToCompiler | FromCompiler | ToSession | Fro
  * never yields. A full pipe that does not block is waited for.
  */
 export function writeFrame(fd: number, message: FromCompiler | FromSession): void {
-  writeAll(fd, encodeFrame(message))
+  const next = encodeFrame(message)
+  const begun = unwritten.get(fd)
+  writeAll(
+    fd,
+    begun === undefined || begun.length === 0 ? next : Buffer.concat([begun, next]),
+    (rest) => {
+      unwritten.set(fd, rest)
+    },
+  )
 }
 
-/** Writes all of `bytes` to `fd`, however full the pipe is. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
+/** What is left of a message whose writing was stopped in the middle: the reader waits for it. */
+const unwritten = new Map<number, Uint8Array>()
+
+/** Writes all of `bytes` to `fd`, however full the pipe is; `left` is told what is left after each step. */
+export function writeAll(
+  fd: number,
+  bytes: Uint8Array,
+  left: (rest: Uint8Array) => void = () => undefined,
+): void {
   let at = 0
   while (at < bytes.length) {
     try {
       at += writeSync(fd, bytes, at)
+      left(bytes.subarray(at))
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)

@@ -16,6 +16,9 @@ interface Displayer {
   readonly render: (value: unknown) => Promise<Bundle[]> | Bundle[]
 }
 
+/** A text that is longer is cut, in letters. */
+const longestText = 256 * 1024
+
 const VEGA_LITE = 'application/vnd.vegalite.v5+json'
 /**
  * How Vega's frame shows a chart. These stand in the spec: into options in the message's metadata, JupyterLab writes
@@ -29,9 +32,7 @@ const displayers: readonly Displayer[] = [
   { claims: (value) => viewOf(value) !== undefined, render: renderView },
   {
     claims: () => true,
-    render: (value) => [
-      textBundle(inspect(value, { depth: 4, maxArrayLength: 50, maxStringLength: 8192 })),
-    ],
+    render: (value) => [textBundle(cutText(value))],
   },
 ]
 
@@ -66,6 +67,14 @@ async function chartBundle(chart: Chart): Promise<Bundle> {
     },
     metadata: {},
   }
+}
+
+/** A value as Node shows it. Where it leaves something out, a line says how to see all. */
+function cutText(value: unknown): string {
+  const text = inspect(value, { depth: 4, maxArrayLength: 50, maxStringLength: 8192 })
+  const isCut = /\.\.\. \d+ more (item|character|entr)/.test(text) || text.length > longestText
+  if (!isCut) return text
+  return `${text.slice(0, longestText)}\n(cut here: full(value) shows all of it)`
 }
 
 function textBundle(text: string): Bundle {

@@ -12,6 +12,7 @@ import {
   type FromSession,
   type ToSession,
 } from '../frames.ts'
+import { Pace } from './pace.ts'
 import { type Output, SessionStreams } from './streams.ts'
 
 /** The end of a cell. */
@@ -46,6 +47,8 @@ const sessionFlags = [
 
 /** After this a blocking child process of the cell is sent SIGINT. */
 const childrenMs = 150
+/** What a session that is gone has left in its pipes is read for so long. */
+const lastWordsMs = 20
 /** A process group that SIGTERM does not end is killed after this. */
 const killMs = 1000
 
@@ -58,6 +61,7 @@ export class SessionProcess {
   readonly #child: ChildProcess
   readonly #toSession: Writable
   readonly #streams: SessionStreams
+  readonly #pace: Pace
   /** Why the process is gone. */
   #lost: SessionLost | undefined
   #running: { cell: string; end: (end: End) => void; lost: (error: Error) => void } | undefined
@@ -76,13 +80,24 @@ export class SessionProcess {
     this.#toSession = toSession as Writable
     // Writing to a session that has just gone is told by `gone`.
     this.#toSession.on('error', () => undefined)
-    this.#streams = new SessionStreams(mark, (output) => {
+    const pipes = [messages, stdout, stderr] as Readable[]
+    const publish = (output: Output): void => {
       if (output.type !== 'end') listener.output(output)
       else if (this.#running?.cell === output.cell) {
         const { end } = this.#running
         this.#running = undefined
         end(output)
       }
+    }
+    // A pipe that is not read fills up, and whoever prints then waits.
+    this.#pace = new Pace(publish, (wait) => {
+      for (const pipe of pipes) {
+        if (wait) pipe.pause()
+        else pipe.resume()
+      }
+    })
+    this.#streams = new SessionStreams(mark, (output) => {
+      this.#pace.take(output)
     })
     let isReady = (): void => undefined
     this.ready = new Promise((resolve) => {
@@ -130,6 +145,7 @@ export class SessionProcess {
     const stopped = this.#running
     if (stopped === undefined) return
     this.#tell({ type: 'interrupt' })
+    this.#pace.hurry(stopped.cell)
     setTimeout(() => {
       if (this.#running === stopped) this.#signalGroup('SIGINT')
     }, childrenMs).unref()
@@ -178,8 +194,9 @@ export class SessionProcess {
         resolve(signal === null ? `it exited with code ${code ?? 0}` : `it was ended by ${signal}`)
       })
     })
-    // `exit` may come before the last output has been read.
-    await new Promise((resolve) => setImmediate(resolve))
+    // `exit` may come before the last output has been read, the more so where reading had to wait.
+    this.#pace.hurry(this.#running?.cell ?? '')
+    await new Promise((resolve) => setTimeout(resolve, lastWordsMs))
     this.#streams.finish()
     this.#lost = new SessionLost(
       `the process that runs the cells is gone (${reason}), and all variables with it`,

@@ -48,6 +48,8 @@ export function captureOutput(cell: () => string): void {
   }
 }
 
+type Written = (error?: Error | null) => void
+
 class OutputStream extends Writable {
   readonly #name: 'stdout' | 'stderr'
   readonly #cell: () => string
@@ -60,18 +62,32 @@ class OutputStream extends Writable {
     this.#cell = cell
   }
 
-  override _write(chunk: unknown, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    const text =
-      typeof chunk === 'string' ? chunk : this.#decoder.write(Buffer.from(chunk as Uint8Array))
+  /**
+   * Sends before it returns, and keeps no state between two calls: a stop that strikes in here would
+   * leave a Writable for ever in the middle of a write, and swallow all later output.
+   */
+  override write(chunk: unknown, encoding?: BufferEncoding | Written, written?: Written): boolean {
+    const done = typeof encoding === 'function' ? encoding : written
+    const text = this.#textOf(chunk, typeof encoding === 'string' ? encoding : 'utf8')
     for (let at = 0; at < text.length; at += longestPiece) {
       const piece = text.slice(at, at + longestPiece)
       send({ type: 'stream', cell: this.#cell(), name: this.#name, text: piece })
     }
-    done()
+    if (done !== undefined) process.nextTick(done)
+    return true
   }
 
   /** A stream that ends would swallow all later output. */
   override end(): this {
     return this
+  }
+
+  #textOf(chunk: unknown, encoding: BufferEncoding): string {
+    if (chunk instanceof Uint8Array) return this.#decoder.write(Buffer.from(chunk))
+    if (typeof chunk !== 'string') {
+      throw new TypeError(`process.${this.#name}.write takes text or bytes, not ${typeof chunk}`)
+    }
+    // Text in `hex` or `base64` stands for bytes.
+    return encoding === 'utf8' ? chunk : this.#decoder.write(Buffer.from(chunk, encoding))
   }
 }

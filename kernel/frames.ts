@@ -64,6 +64,18 @@ export interface CompiledCell {
   readonly files?: readonly NeighbourFile[]
 }
 
+/** What passes over a comm, in either direction. */
+export interface CommMessage {
+  readonly action: 'open' | 'msg' | 'close'
+  /** The comm's id. */
+  readonly comm: string
+  /** The name under which it is opened; empty for other actions of a client. */
+  readonly target: string
+  readonly data: unknown
+  /** Binary parts in base64. */
+  readonly buffers: readonly string[]
+}
+
 /** front → compiler. Those with an `id` are answered. */
 export type ToCompiler =
   | { readonly type: 'names'; readonly names: readonly ApiName[] }
@@ -137,6 +149,7 @@ export type ToSession =
   /** Evaluates for the reply's user_expressions: the bundle goes into `end`, nothing is displayed. */
   | ({ readonly type: 'evaluate'; readonly cell: string } & CompiledCell)
   | { readonly type: 'interrupt' }
+  | ({ readonly type: 'comm' } & CommMessage)
   /** To the `ask` with this id: a text, or why there is none. */
   | {
       readonly type: 'answer'
@@ -165,6 +178,9 @@ export type FromSession =
   /** Takes away what the cell has shown: at once, or when it shows something next. */
   | { readonly type: 'clear'; readonly cell: string; readonly wait: boolean }
   | ({ readonly type: 'result'; readonly cell: string } & MimeBundle)
+  | ({ readonly type: 'comm'; readonly cell: string } & CommMessage)
+  /** Clients may open comms of this name, or no longer. */
+  | { readonly type: 'target'; readonly name: string; readonly known: boolean }
   /** The person at the notebook is asked for a line of text. */
   | {
       readonly type: 'ask'

@@ -73,9 +73,14 @@ export class Channels {
   }
 
   /** Publishes to all clients; `parent` is the header of the request that caused it. */
-  publish(msgType: string, content: JsonObject, parent: Header | JsonObject): void {
+  publish(
+    msgType: string,
+    content: JsonObject,
+    parent: Header | JsonObject,
+    buffers: readonly Uint8Array[] = [],
+  ): void {
     const topic = Buffer.from(`kernel.${this.session}.${msgType}`)
-    this.#send('iopub', [topic], msgType, content, parent, {})
+    this.#send('iopub', [topic], msgType, content, parent, {}, buffers)
   }
 
   /** Answers `request` on the socket it came from. */
@@ -143,9 +148,10 @@ export class Channels {
     content: JsonObject,
     parent: Header | JsonObject,
     metadata: JsonObject,
+    buffers: readonly Uint8Array[] = [],
   ): string {
     const header = makeHeader(msgType, this.session)
-    const message = { header, parent_header: parent, metadata, content, buffers: [] }
+    const message = { header, parent_header: parent, metadata, content, buffers }
     this.#sendFrames(channel, encodeMessage(message, this.#signer, identities))
     return header.msg_id
   }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The way of one cell: from its request over the compiler and the session to its reply.
-import type { CellError, MimeBundle } from '../frames.ts'
+import type { CellError, CommMessage, MimeBundle } from '../frames.ts'
 import { type ExecuteRequest, isJsonObject, type JsonObject } from '../protocol/messages.ts'
 import type { Ask } from './input.ts'
 import type { Notebook } from './notebook.ts'
 import type { End } from './session.ts'
 
 /** Publishes a side message of the request in hand. */
-export type Publish = (msgType: string, content: JsonObject) => void
+export type Publish = (
+  msgType: string,
+  content: JsonObject,
+  buffers?: readonly Uint8Array[],
+) => void
 
 /** Reads the content of an execute_request; what is missing or of the wrong type is the default. */
 export function readExecuteRequest(content: JsonObject): ExecuteRequest {
@@ -53,6 +57,16 @@ export async function execute(
       case 'clear':
         publish('clear_output', { wait: output.wait })
         break
+      case 'comm': {
+        const { action, comm, target, data } = output
+        const content = {
+          comm_id: comm,
+          data,
+          ...(action === 'open' ? { target_name: target } : {}),
+        }
+        publish(`comm_${action}`, content, buffersOf(output))
+        break
+      }
       case 'result':
         if (request.store_history) notebook.history.setOutput(execution_count, textOf(output))
         if (!silent) publish('execute_result', { ...bundleContent(output), execution_count })
@@ -117,6 +131,10 @@ function faultError(fault: unknown): CellError {
 
 function bundleContent({ data, metadata }: MimeBundle, id?: string): JsonObject {
   return { data, metadata, transient: id === undefined ? {} : { display_id: id } }
+}
+
+function buffersOf({ buffers }: CommMessage): Uint8Array[] {
+  return buffers.map((text) => Buffer.from(text, 'base64'))
 }
 
 function textOf({ data }: MimeBundle): string {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of requests other than running a cell: message type to function.
+import type { CommMessage } from '../frames.ts'
 import type { JsonObject } from '../protocol/messages.ts'
 import { kernelInfo } from './kernelinfo.ts'
 import type { Notebook } from './notebook.ts'
@@ -8,6 +9,8 @@ import type { Notebook } from './notebook.ts'
 export interface Handling {
   readonly notebook: Notebook
   readonly channel: 'shell' | 'control'
+  /** Binary parts of the request. */
+  readonly buffers: readonly Uint8Array[]
   /** Publishes on iopub in the request's name. */
   readonly publish: (msgType: string, content: JsonObject) => void
   /** Ends the kernel once the request in hand is answered. */
@@ -53,15 +56,14 @@ export const handlers: Readonly<Record<string, Handler>> = {
     history: notebook.history.answer(content),
   }),
 
-  comm_info_request: () => ({ status: 'ok', comms: {} }),
+  comm_info_request: (content, { notebook }) => ({
+    status: 'ok',
+    comms: notebook.comms.list(content['target_name']),
+  }),
 
-  // No target is known here yet, and a comm whose target is unknown is closed by whoever is asked.
-  comm_open: (content, { publish }) => {
-    publish('comm_close', { comm_id: content['comm_id'], data: {} })
-    return undefined
-  },
-  comm_msg: () => undefined,
-  comm_close: () => undefined,
+  comm_open: passToComm('open'),
+  comm_msg: passToComm('msg'),
+  comm_close: passToComm('close'),
 
   interrupt_request: (_content, { notebook }) => {
     notebook.interrupt()
@@ -74,6 +76,23 @@ export const handlers: Readonly<Record<string, Handler>> = {
     shutdown()
     return reply
   },
+}
+
+/** To the session, if the comm is known there; else it is closed, by whoever is asked (the specification). */
+function passToComm(action: CommMessage['action']): Handler {
+  return (content, { notebook, buffers, publish }) => {
+    const { comm_id: comm, target_name: target = '', data = {} } = content
+    if (typeof comm !== 'string' || typeof target !== 'string') return undefined
+    const known = notebook.passComm({
+      action,
+      comm,
+      target,
+      data,
+      buffers: buffers.map((bytes) => Buffer.from(bytes).toString('base64')),
+    })
+    if (!known && action !== 'close') publish('comm_close', { comm_id: comm, data: {} })
+    return undefined
+  }
 }
 
 function placeOf(content: JsonObject): { code: string; cursor: number } {

@@ -54,8 +54,8 @@ export class Kernel {
     const asked = readExecuteRequest(request.content)
     const inputs = asked.allow_stdin ? new Inputs(this.#channels, request) : undefined
     this.#inputs = inputs
-    const publish: Publish = (msgType, published) => {
-      this.#channels.publish(msgType, published, request.header)
+    const publish: Publish = (msgType, published, buffers) => {
+      this.#channels.publish(msgType, published, request.header, buffers)
     }
     const content = await execute(this.#notebook, asked, publish, inputs?.ask)
     inputs?.end()
@@ -85,6 +85,7 @@ export class Kernel {
       const content = await handler?.(request.content, {
         notebook: this.#notebook,
         channel,
+        buffers: request.buffers,
         publish: (msgType, published) => {
           this.#channels.publish(msgType, published, request.header)
         },

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The notebook as the front keeps it: the two processes behind it, the counter, the cell that runs.
-import type { CompiledCell, CompileResult } from '../frames.ts'
+import type { CommMessage, CompiledCell, CompileResult } from '../frames.ts'
 import type { ExecuteRequest } from '../protocol/messages.ts'
 import { log } from './channels.ts'
+import { Comms } from './comms.ts'
 import { CompilerProcess } from './compiler.ts'
 import { History } from './history.ts'
 import { historyPath } from './historyfolder.ts'
@@ -11,7 +12,10 @@ import { type End, SessionProcess } from './session.ts'
 import type { Output } from './streams.ts'
 
 /** What a cell shows while it runs, and later from timers. */
-export type CellOutput = Extract<Output, { type: 'stream' | 'display' | 'clear' | 'result' }>
+export type CellOutput = Extract<
+  Output,
+  { type: 'stream' | 'display' | 'clear' | 'comm' | 'result' }
+>
 
 type Question = Extract<Output, { type: 'ask' }>
 
@@ -29,6 +33,7 @@ const remembered = 500
 export class Notebook {
   readonly compiler = new CompilerProcess()
   readonly history = new History(historyPath())
+  readonly comms = new Comms()
   /** The number of the last numbered cell. */
   count = 0
   readonly #core: string | undefined
@@ -140,7 +145,15 @@ export class Notebook {
     await Promise.all([this.compiler.end(), this.#session.end()])
   }
 
+  /** Gives a client's message to the session; false if there is nobody for it. */
+  passComm(message: CommMessage): boolean {
+    const known = this.comms.note(message, false)
+    if (known) this.#session.passComm(message)
+    return known
+  }
+
   #show(output: CellOutput): void {
+    if (output.type === 'comm') this.comms.note(output, true)
     const listener = this.#listeners.get(output.cell)
     if (listener !== undefined) listener(output)
     // Before the first cell: what Node says when the session cannot start.
@@ -166,6 +179,7 @@ export class Notebook {
         },
         output: (output) => {
           if (output.type === 'declare') this.compiler.tell(output)
+          else if (output.type === 'target') this.comms.setTarget(output.name, output.known)
           else if (output.type === 'ask') void this.#answer(session, output)
           else this.#show(output)
         },
@@ -176,6 +190,7 @@ export class Notebook {
       if (this.#ending) return
       log(`the session is gone: ${reason}`)
       this.compiler.tell({ type: 'forget' })
+      this.comms.forget()
       // One that does not come up would not the next time either; a cell then says so.
       if (up) this.#session = this.#startSession()
     })

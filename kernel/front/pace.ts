@@ -23,7 +23,7 @@ const counted = 100
 /** So much may wait before the session is told to wait as well. */
 const longestQueue = { messages: 200, characters: 512 * 1024 }
 
-type Shown = Extract<Output, { type: 'stream' | 'display' | 'result' | 'clear' }>
+type Shown = Extract<Output, { type: 'stream' | 'display' | 'result' | 'clear' | 'comm' }>
 
 interface Sent {
   readonly at: number
@@ -138,10 +138,10 @@ export class Pace {
     return true
   }
 
-  /** What may be shown of it: all, a beginning with a note, or nothing. Updates and clears add nothing. */
+  /** What may be shown of it: all, a beginning with a note, or nothing. Some messages add nothing. */
   #cut(output: Shown): Output | undefined {
-    if (output.type === 'clear' || (output.type === 'display' && output.update === true))
-      return output
+    if (output.type === 'clear' || output.type === 'comm') return output
+    if (output.type === 'display' && output.update === true) return output
     const size = sizeOf(output)
     if (output.type !== 'stream' && size > most.characters) return { ...output, ...begun(output) }
     // The value of the cell always finds its place.
@@ -199,7 +199,7 @@ const cutText =
   `require("node:fs").appendFileSync("output.txt", text).\n`
 
 function isShown(output: Output): output is Shown {
-  return ['stream', 'display', 'result', 'clear'].includes(output.type)
+  return ['stream', 'display', 'result', 'clear', 'comm'].includes(output.type)
 }
 
 function sizeOf(output: Output): number {

@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import {
   type ApiName,
+  type CommMessage,
   type CompiledCell,
   encodeFrame,
   FrameReader,
@@ -149,6 +150,11 @@ export class SessionProcess {
     setTimeout(() => {
       if (this.#running === stopped) this.#signalGroup('SIGINT')
     }, childrenMs).unref()
+  }
+
+  /** Gives it a client's message to a comm. */
+  passComm(message: CommMessage): void {
+    this.#tell({ type: 'comm', ...message })
   }
 
   /** Answers a question of the session. */

@@ -38,6 +38,7 @@ const sessionFunctions: readonly (readonly [name: string, call: string, text: st
   ['progress', 'for (x of progress(list))', 'shows a bar while a list is gone through'],
   ['input', 'await input(question)', 'asks for a line of text; {password: true} hides it'],
   ['prompt', 'prompt(question)', 'the same without await, for functions that cannot wait'],
+  ['comms', 'comms.register(name, handler)', 'messages to and from code in the client'],
   ['help', 'help()', 'this list'],
 ]
 

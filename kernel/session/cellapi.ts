@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a cell can call besides core. The comments are what Shift+Tab shows.
 import { apiHelp } from './api.ts'
+import { type CommRegistry } from './comms.ts'
 import { type DisplayHandle, type Displays } from './displays.ts'
 import { type Bars, type ProgressOptions, withBar, withBarAsync } from './progress.ts'
 
@@ -58,6 +59,29 @@ export function progress<Item>(
   return Symbol.asyncIterator in items
     ? withBarAsync(bars, items, options)
     : withBar(bars, items, options)
+}
+
+let registry: CommRegistry | undefined
+
+/** Gives `comms` its way to the notebook; the session does it once, at its start. */
+export function connectComms(given: CommRegistry): void {
+  registry = given
+}
+
+function commRegistry(): CommRegistry {
+  if (registry === undefined) throw new Error('comms are for cells of a notebook')
+  return registry
+}
+
+/** Messages to and from code in the client, such as a widget. */
+export const comms: CommRegistry = {
+  register: (target, handler) => {
+    commRegistry().register(target, handler)
+  },
+  unregister: (target) => {
+    commRegistry().unregister(target)
+  },
+  open: (target, data, buffers) => commRegistry().open(target, data, buffers),
 }
 
 /** Ways to ask the person at the notebook. */

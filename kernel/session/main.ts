@@ -6,8 +6,9 @@
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { apiNames } from './api.ts'
-import { connectBars, connectDisplays, connectInput } from './cellapi.ts'
+import { connectBars, connectComms, connectDisplays, connectInput } from './cellapi.ts'
 import { orderChildren } from './children.ts'
+import { SessionComms } from './comms.ts'
 import { declareOpened, noteDumps } from './declare.ts'
 import { Displays } from './displays.ts'
 import { Questions } from './input.ts'
@@ -73,6 +74,14 @@ orderChildren(endOutput)
 defineNodeNames(folder)
 connectDisplays(displays)
 connectBars(bars)
+const comms = new SessionComms({
+  send,
+  cell,
+  asCell: (name, work) => {
+    origin.run(name, work)
+  },
+})
+connectComms(comms)
 const questions = new Questions(send, answers.port1, count)
 connectInput({
   ask: (prompt, password) => questions.ask(cell(), prompt, password),
@@ -86,6 +95,9 @@ watcher.on('message', (message: FromWatcher) => {
       break
     case 'evaluate':
       runner.start(message.cell, message, true)
+      break
+    case 'comm':
+      comms.take(message)
       break
     case 'interrupt':
       // First the answer: once it is given, this thread is not terminated any more.

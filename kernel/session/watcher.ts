@@ -96,6 +96,9 @@ const reader = new FrameReader<ToSession>((message) => {
       Atomics.add(count, 0, 1)
       Atomics.notify(count, 0)
       break
+    case 'comm':
+      tell(message)
+      break
     case 'run':
     case 'evaluate':
       cell = message.cell

@@ -137,7 +137,7 @@ suite('the kernel', () => {
     )
   })
 
-  test('has no comms and closes one that is opened', async () => {
+  test('has no comms at first and closes one whose target is unknown', async () => {
     const { reply } = await kernel.request('shell', 'comm_info_request', {})
     assert.deepEqual(reply.content['comms'], {})
     const { id } = kernel.send('shell', 'comm_open', { comm_id: 'c1', target_name: 't', data: {} })

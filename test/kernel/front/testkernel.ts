@@ -40,6 +40,8 @@ export class TestKernel {
   log = ''
   /** Messages on iopub that no request caused, or whose request is over. */
   readonly unasked: Message[] = []
+  /** Every message on iopub. */
+  readonly heard: Message[] = []
   readonly #folder: string
   readonly #signer: Signer
   readonly #session = randomUUID()
@@ -118,9 +120,10 @@ export class TestKernel {
     msgType: string,
     content: JsonObject,
     signer = this.#signer,
+    buffers: readonly Uint8Array[] = [],
   ): { readonly id: string; readonly answered: Promise<Answered> } {
     const header = makeHeader(msgType, this.#session)
-    const message = { header, parent_header: {}, metadata: {}, content, buffers: [] }
+    const message = { header, parent_header: {}, metadata: {}, content, buffers }
     const answered = new Promise<Answered>((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(new Error(`no answer to ${msgType} ${JSON.stringify(content)}; log: ${this.log}`))
@@ -230,6 +233,7 @@ export class TestKernel {
       })
     }
     void this.#read(this.#iopub, (message) => {
+      this.heard.push(message)
       const entry = this.#open.get(parentOf(message))
       if (entry === undefined) this.unasked.push(message)
       else {

@@ -145,6 +145,19 @@ export class TestKernel {
     return { id: header.msg_id, answered }
   }
 
+  /** The frames of a request that is signed and not sent. */
+  framesOf(msgType: string, content: JsonObject): Buffer[] {
+    const header = makeHeader(msgType, this.#session)
+    const message = { header, parent_header: {}, metadata: {}, content, buffers: [] }
+    return encodeMessage(message, this.#signer).map((frame) => Buffer.from(frame))
+  }
+
+  /** Sends frames as they are. */
+  async sendFrames(channel: 'shell' | 'control' | 'stdin', frames: Buffer[]): Promise<void> {
+    const sockets = { shell: this.#shell, control: this.#control, stdin: this.#stdin }
+    await sockets[channel].send(frames)
+  }
+
   /** Waits for the question with this number, from 0. */
   async question(number: number): Promise<Message> {
     await eventually(() => this.asked.length > number, patienceMs)

@@ -13,6 +13,8 @@ export const zlib: Codec = {
   name: 'zlib',
   decode(data, size) {
     const out = inflateSync(data, { maxOutputLength: size, chunkSize: size + SLACK })
-    return new Uint8Array(out.buffer, out.byteOffset, out.length)
+    // Since Node 24 small results lie in a pool of 64 KiB, which one cached page would keep alive.
+    const isPooled = out.buffer.byteLength > size + SLACK
+    return isPooled ? Uint8Array.from(out) : new Uint8Array(out.buffer, out.byteOffset, out.length)
   },
 }

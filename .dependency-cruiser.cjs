@@ -33,7 +33,8 @@ const parts = {
   display: [],
   session: ['frames\\.ts', 'display'],
   client: ['protocol'],
-  command: ['client', 'display', 'protocol'],
+  // The doctor asks where history is kept.
+  command: ['client', 'display', 'protocol', 'front/historyfolder'],
 }
 const kernelIsOneWay = Object.entries(parts).map(([part, allowed]) => ({
   name: `kernel-${part.replace(/\W.*/, '')}-is-one-way`,

@@ -9,9 +9,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { kernelJson, kernelName, packageFolder } from '../client/spec.ts'
+import { userFolder } from './jupyterfolder.ts'
 import { CommandError, exitCode, parseArguments, print, usageError, type Verb } from './verb.ts'
 
 const help = `Usage: qemu-vtop install [--user | --prefix P | --sys-prefix] [--name NAME]
@@ -111,22 +111,6 @@ function activeEnvironment(): string {
   throw usageError(
     '--sys-prefix needs an active environment, but neither VIRTUAL_ENV nor CONDA_PREFIX is set; ' +
       'activate it, or give its folder: --prefix P',
-  )
-}
-
-/** Where jupyter_core (paths.py, jupyter_data_dir) looks for a user's own data. */
-function userFolder(): string {
-  const { env } = process
-  const given = env['JUPYTER_DATA_DIR']
-  if (given !== undefined && given !== '') return given
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Jupyter')
-  if (process.platform === 'win32') {
-    return join(env['APPDATA'] ?? join(homedir(), 'AppData', 'Roaming'), 'jupyter')
-  }
-  const base = env['XDG_DATA_HOME']
-  return join(
-    base === undefined || base === '' ? join(homedir(), '.local', 'share') : base,
-    'jupyter',
   )
 }
 

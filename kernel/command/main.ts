@@ -29,6 +29,10 @@ const verbs: Readonly<Record<string, Entry>> = {
     summary: 'make the kernel known to Jupyter',
     load: () => import('./install.ts'),
   },
+  doctor: {
+    summary: 'say what is wrong with a set-up, and how to mend it',
+    load: () => import('./doctor.ts'),
+  },
   slice: {
     summary: 'write the pages that some questions need to a small dump',
     load: () => import('./slice.ts'),

@@ -34,6 +34,7 @@ export class HostDump {
   /** The physical memory of the host, as far as the dump holds it. */
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
+  #isClosed = false
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
   #vms: Vms | undefined
@@ -181,6 +182,7 @@ export class HostDump {
 
   /** Closes the file. Afterwards only what was already read can be asked. */
   close(): void {
+    this.#isClosed = true
     this.memory.source.close()
   }
 
@@ -195,6 +197,10 @@ export class HostDump {
   }
 
   get #parts(): Linux {
+    // Without this, the kernel would be searched for in pages that cannot be read any more.
+    if (this.#linux === undefined && this.#isClosed) {
+      throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
+    }
     return (this.#linux ??= new Linux(new Host(this.memory)))
   }
 

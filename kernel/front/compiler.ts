@@ -21,6 +21,20 @@ const script = fileURLToPath(new URL('../compiler/main.js', import.meta.url))
 /** In megabytes. The compiler lives with 160; without a cap it lets garbage lie up to four times that. */
 const heapCap = 512
 
+/**
+ * What a start costs was measured with Node 20: new space of 4 MB saves 20 MB of memory, and code
+ * that is optimised later saves 0.35 s of CPU, while cell 300 costs the same. Newer Node has no
+ * such flag and would not start with it.
+ */
+const compilerFlags = [
+  `--max-old-space-size=${heapCap}`,
+  '--max-semi-space-size=4',
+  ...(process.versions.node.startsWith('20.') ? ['--interrupt-budget=1000000'] : []),
+]
+
+/** With an arena a thread, glibc keeps 20 MB more of what the compiler's threads have freed. */
+const compilerEnv = { MALLOC_ARENA_MAX: '1' }
+
 /** The compiler process. */
 export class CompilerProcess {
   #child: ChildProcess
@@ -79,7 +93,8 @@ export class CompilerProcess {
   }
 
   #start(): ChildProcess {
-    const child = spawn(process.execPath, [`--max-old-space-size=${heapCap}`, script], {
+    const child = spawn(process.execPath, [...compilerFlags, script], {
+      env: { ...process.env, ...compilerEnv },
       stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
     })
     child.stdin?.on('error', () => undefined)

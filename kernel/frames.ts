@@ -102,7 +102,16 @@ export type ToCompiler =
 
 /** What the compiler answers to a `compile`. */
 export type CompileResult =
-  { readonly cell: CompiledCell; readonly warnings: string } | { readonly error: CellError }
+  | { readonly cell: CompiledCell; readonly warnings: string; readonly links: CellLinks }
+  | { readonly error: CellError }
+
+/** How a cell hangs together with others. */
+export interface CellLinks {
+  /** The names that live on from it: values and types. */
+  readonly declares: readonly string[]
+  /** The cells whose names it mentions. */
+  readonly needs: readonly string[]
+}
 
 /** Completions; positions are counted as the client counts them, in code points. */
 export interface Completion {

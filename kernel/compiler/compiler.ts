@@ -76,6 +76,7 @@ export class Compiler {
       warnings:
         this.#users.warnings(text, expectations, compiled.misfits) +
         (tooLong ? `The types of ${cell} are too large to keep; its names are any.\n` : ''),
+      links: { declares: [...text.declared.keys()], needs: this.live.cellsOf(text) },
     }
   }
 

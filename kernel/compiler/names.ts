@@ -40,6 +40,14 @@ export class LiveNames {
     for (const { module } of this.#cells.values()) yield module
   }
 
+  /** The cells whose names a text mentions. */
+  cellsOf({ mentioned, declared }: CellText): string[] {
+    const modules = [...mentioned].flatMap((name) =>
+      declared.has(name) ? [] : (this.#cells.get(name)?.module ?? []),
+    )
+    return [...new Set(modules)].map((module) => module.slice(2))
+  }
+
   /** Every live name with where it comes from, each once. */
   *all(): Generator<readonly [string, LiveName]> {
     yield* this.#cells

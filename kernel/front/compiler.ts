@@ -3,8 +3,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { encodeFrame, FrameReader, type FromCompiler, type ToCompiler } from '../frames.ts'
+import {
+  type CompileResult,
+  encodeFrame,
+  FrameReader,
+  type FromCompiler,
+  type ToCompiler,
+} from '../frames.ts'
 import { log } from './channels.ts'
+import { type Compile, Replay } from './replay.ts'
 
 type Answer = Extract<FromCompiler, { type: 'answer' }>
 type Question = Extract<ToCompiler, { id: number }>
@@ -47,9 +54,7 @@ export class CompilerProcess {
     { resolve: (answer: Answer) => void; reject: (error: Error) => void }
   >()
   /** All that a new process must be told to know what this one knows. */
-  #told: (Statement | Omit<Extract<Question, { type: 'compile' }>, 'id'>)[] = []
-  /** The last cell that was asked for, kept until it is committed. */
-  #compiled: Extract<Unnumbered, { type: 'compile' }> | undefined
+  readonly #replay = new Replay()
 
   constructor() {
     this.#child = this.#start()
@@ -58,7 +63,6 @@ export class CompilerProcess {
   /** Asks and waits for the answer; an Error if the compiler failed or fell. */
   ask(question: Unnumbered): Promise<Answer> {
     if (this.#ended) return Promise.reject(new Error('the compiler does not run'))
-    if (question.type === 'compile') this.#compiled = question
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
@@ -66,15 +70,17 @@ export class CompilerProcess {
     })
   }
 
+  /** Asks for a cell; what it declares lives on when its `commit` is told. */
+  async compile(cell: string, code: string): Promise<CompileResult | undefined> {
+    const question: Compile = { type: 'compile', cell, code }
+    const { compiled } = await this.ask(question)
+    this.#replay.compiled(question, compiled)
+    return compiled
+  }
+
   /** Tells it something that every later answer takes into account. */
   tell(statement: Statement): void {
-    if (statement.type === 'forget') {
-      this.#told = this.#told.filter(({ type }) => type === 'names' || type === 'declare')
-    } else {
-      if (statement.type === 'commit' && this.#compiled !== undefined)
-        this.#told.push(this.#compiled)
-      this.#told.push(statement)
-    }
+    this.#replay.tell(statement)
     this.#write(statement)
   }
 
@@ -132,7 +138,7 @@ export class CompilerProcess {
     if (this.#ended) return
     this.#works = false
     this.#child = this.#start()
-    for (const one of this.#told) {
+    for (const one of this.#replay.all()) {
       this.#write(one.type === 'compile' ? { ...one, id: ++this.#lastId } : one)
     }
   }

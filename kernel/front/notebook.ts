@@ -85,8 +85,8 @@ export class Notebook {
       }
     })
     try {
-      const asked = this.compiler.ask({ type: 'compile', cell, code })
-      const { compiled } = await Promise.race([asked, stopped])
+      const asked = this.compiler.compile(cell, code)
+      const compiled = await Promise.race([asked, stopped])
       if (compiled === undefined) throw new Error('the compiler gave no answer')
       if ('warnings' in compiled && compiled.warnings !== '') {
         this.#show({ type: 'stream', cell, name: 'stderr', text: compiled.warnings })

@@ -14,6 +14,12 @@ interface Place {
 
 /** How many causes of causes are followed. */
 const deepest = 5
+/** Source maps that are kept decoded: one takes ten times the room of its text. */
+const mostDecoded = 20
+/** Characters of source maps that are kept. A cell of ten lines has one of about 1,500. */
+const longestMaps = 32 * 1024 * 1024
+/** A cell, and no file on the disk. */
+const cellName = /^[\w-]+-\d+\.ts$/
 /** How many frames are shown of one error. A recursion has thousands. */
 const mostFrames = 10
 
@@ -21,20 +27,39 @@ const mostFrames = 10
 const red = (text: string): string => `\u001b[31m${text}\u001b[39m`
 const cyan = (text: string): string => `\u001b[36m${text}\u001b[39m`
 
-/** The maps of all cells that have run: an old cell's function may throw much later. */
+/**
+ * The maps of cells that have run: an old cell's function may throw much later. There is no way to
+ * learn that no function of a cell is left, so what bounds them is their size: some 20,000 cells.
+ * Of a cell before those, the name is told and no line, rather than a wrong one.
+ */
 export class Tracebacks {
   readonly #maps = new Map<string, string>()
   readonly #decoded = new Map<string, SourceMap>()
   readonly #hidden: readonly string[]
+  readonly #longest: number
+  /** Characters of all maps. */
+  #length = 0
 
   /** Frames whose file begins with one of `hidden` are the kernel's own and not shown. */
-  constructor(hidden: readonly string[]) {
+  constructor(hidden: readonly string[], longest = longestMaps) {
+    this.#longest = longest
     this.#hidden = ['node:', ...hidden]
   }
 
   /** Keeps the source map of `FILE` (such as `cell-7.ts`); it is decoded when first needed. */
   add(file: string, map: string): void {
+    this.#drop(file)
     this.#maps.set(file, map)
+    this.#length += map.length
+    for (const oldest of this.#maps.keys()) {
+      if (this.#length <= this.#longest || oldest === file) break
+      this.#drop(oldest)
+    }
+  }
+
+  #drop(file: string): void {
+    this.#length -= this.#maps.get(file)?.length ?? 0
+    this.#maps.delete(file)
     this.#decoded.delete(file)
   }
 
@@ -109,7 +134,10 @@ export class Tracebacks {
           column: Number(columnText),
         })
         const at = place ?? { file: path, line: Number(lineText), column: Number(columnText) }
-        const where = `${cyan(at.file)}:${at.line}:${at.column}`
+        const isForgotten = place === undefined && cellName.test(path) && !this.#maps.has(path)
+        const where = isForgotten
+          ? `${cyan(path)}, too long ago to tell the line`
+          : `${cyan(at.file)}:${at.line}:${at.column}`
         const text = `    at ${name === undefined ? where : `${name} (${where})`}`
         return [place === undefined ? { text } : { text, place }]
       })
@@ -133,6 +161,10 @@ export class Tracebacks {
     if (decoded !== undefined || json === undefined) return decoded
     const map = new SourceMap(JSON.parse(json) as SourceMapPayload)
     this.#decoded.set(file, map)
+    for (const oldest of this.#decoded.keys()) {
+      if (this.#decoded.size <= mostDecoded) break
+      this.#decoded.delete(oldest)
+    }
     return map
   }
 

@@ -10,11 +10,15 @@ import { inspect } from 'node:util'
 
 const here = import.meta.dirname
 
+/** With `--jupyter`, the tests of `test/jupyter`, which need Python and a browser; all others need Node alone. */
+const jupyter = process.argv.includes('--jupyter')
+
 /** A word after `npm test --` chooses the files whose path holds it; several words choose more files. */
-const words = process.argv.slice(2)
+const words = process.argv.slice(2).filter((word) => word !== '--jupyter')
 
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.test\.[jt]s$/.test(path))
+  .filter((path) => /^jupyter[\\/]/.test(path) === jupyter)
   .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
   .sort()
   .map((path) => join(here, path))

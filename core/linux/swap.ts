@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../dump/format.ts'
 import { CorruptError } from '../errors.ts'
-import { int, layout, optional, pointer, uint } from '../types/layout.ts'
+import { int, layout, pointer, uint } from '../types/layout.ts'
 import { type Files } from './file.ts'
 import { type Host } from './host.ts'
 import { type Pages } from './page.ts'
@@ -60,13 +60,11 @@ export class Swap {
     this.#info = layout(host.types, 'swap_info_struct', {
       flags: uint('flags'),
       priority: int('prio'),
-      type: int('type'),
       pages: uint('pages'),
       // An atomic_long_t since 6.12, then with a flag in bit 30 (SWAP_USAGE_OFFLIST_BIT of mm/swapfile.c).
       usedPages: uint('inuse_pages.counter', 'inuse_pages'),
       file: pointer('swap_file'),
       max: uint('max'),
-      swapMap: optional(pointer('swap_map')),
     })
     this.#file = layout(host.types, 'file', { inode: pointer('f_inode') })
     this.#inode = layout(host.types, 'inode', { mode: uint('i_mode') })
@@ -78,13 +76,18 @@ export class Swap {
     return this.#devices
   }
 
-  /** Where the page of a swap entry is. */
+  /** Where the page of a swap entry is. Throws CorruptError for an offset behind the end of its device. */
   place(type: number, offset: number): SwapPlace {
     const device = this.devices.find((candidate) => candidate.type === type)
     let cachedAt: number | null = null
     if (device !== undefined) {
+      const info = this.#info.at(this.#host.space, this.#address(type))
+      if (offset >= info.max) {
+        const problem = `is ${info.max} pages, but a page table names page ${offset}`
+        throw new CorruptError('swap_info_struct.max', info.address, problem)
+      }
       this.#cache ??= swapCache(this.#host, this.#pages)
-      const pfn = this.#cache.find(this.#address(type), type, offset)
+      const pfn = this.#cache.find(info.address, type, offset)
       cachedAt = pfn === undefined ? null : pfn * PAGE_SIZE
     }
     return { type, offset, path: device?.path ?? null, cachedAt }

@@ -6,7 +6,7 @@ import { type Memslot } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swapentry.ts'
 import { scan } from '../paging/scan.ts'
-import { bytesPerEntry } from '../paging/x86_64.ts'
+import { bytesPerEntry, type Level } from '../paging/x86_64.ts'
 import { type TranslationState } from './translation.ts'
 
 /** The bytes of a memslot in one state. */
@@ -46,26 +46,27 @@ export function coverage(vm: Vm): SlotShares[] {
 function slotShares(vm: Vm, slot: Memslot): Share[] {
   const { memory, rules, root } = vm.userSpace
   const { format } = vm.linux.swap
-  const pages = new Map<
-    string,
-    { state: TranslationState; pageSize: number | null; count: number }
-  >()
-  const add = (state: TranslationState, pageSize: number | null, count: number) => {
-    const key = `${state} ${pageSize ?? 0}`
-    const known = pages.get(key)
-    if (known === undefined) pages.set(key, { state, pageSize, count })
-    else known.count += count
+  // Pages by state, and mapped ones by the level of their entry: nothing is made for a page.
+  const byState = new Map<TranslationState, number>()
+  const mapped = [0, 0, 0, 0]
+  const add = (state: TranslationState, count: number) => {
+    byState.set(state, (byState.get(state) ?? 0) + count)
   }
   const first = Number(slot.hva >> 12n)
   scan(memory, rules, root, first, slot.npages, (_vpn, count, kind, level, _frame, _low, high) => {
-    if (kind === 'page' || kind === 'prot-none') add('mapped', bytesPerEntry(level), count)
-    else if (kind === 'swap') add(swapStates[format.kindOf(high)], null, count)
-    else if (kind === 'missing') add('not-in-dump', null, count)
-    else add('unmapped', null, count)
+    if (kind === 'page' || kind === 'prot-none') mapped[level] = (mapped[level] ?? 0) + count
+    else if (kind === 'swap') add(swapStates[format.kindOf(high)], count)
+    else if (kind === 'missing') add('not-in-dump', count)
+    else add('unmapped', count)
   })
-  return [...pages.values()].map(({ state, pageSize, count }) => ({
-    state,
-    pageSize,
-    bytes: count * PAGE_SIZE,
+  const levels: readonly Level[] = [1, 2, 3]
+  const shares: Share[] = levels.map((level) => ({
+    state: 'mapped',
+    pageSize: bytesPerEntry(level),
+    bytes: (mapped[level] ?? 0) * PAGE_SIZE,
   }))
+  for (const [state, count] of byState) {
+    shares.push({ state, pageSize: null, bytes: count * PAGE_SIZE })
+  }
+  return shares.filter(({ bytes }) => bytes > 0)
 }

@@ -307,6 +307,14 @@ const beside: readonly {
     state: 'swapped',
     says: /^swapped to device 0 at offset 5; where that is: xa_node\.shift at 0x\w+: 6 below 6$/,
   },
+  {
+    name: 'an offset behind the end of its swap device',
+    of: { swaps: [{ path: '/dev/vda2', pages: 1000, cached: [[5, 0x20000000]] }] },
+    entry: swapEntry(0, 5000),
+    damage: () => undefined,
+    state: 'swapped',
+    says: /^swapped to device 0 at offset 5000; where that is: swap_info_struct\.max at 0x\w+: is 1001 pages, but a page table names page 5000$/,
+  },
 ]
 
 describe('an answer stays right beside', () => {

@@ -9,6 +9,7 @@ import { CompilerService } from './service.ts'
 import { KnownNames } from './knownnames.ts'
 import { expectedImports } from './misfits.ts'
 import { Users } from './users.ts'
+import { webAssemblyTypes } from './webassembly.ts'
 
 /** Types longer than this are not kept: later cells see the cell's names as `any`. */
 const longestDeclarations = 256 * 1024
@@ -37,6 +38,7 @@ export class Compiler {
   /** `folder` is the notebook's: imports are looked up from there. */
   constructor(folder: string) {
     this.service = new CompilerService(folder)
+    this.service.host.addAmbient('webassembly.d.ts', webAssemblyTypes)
   }
 
   setApi(names: readonly ApiName[]): void {

@@ -134,9 +134,10 @@ export class Notebook {
     this.compiler.tell({ type: 'commit', cell, ...reached })
   }
 
-  /** Stops the cell in hand. Nothing happens between cells. */
+  /** Stops the cell in hand; between cells, what a timer or a promise of an older one is busy with. */
   interrupt(): void {
-    this.#stop?.()
+    if (this.#stop === undefined) this.#session.interrupt()
+    else this.#stop()
   }
 
   /** Ends both processes and whatever cells have started. */

@@ -141,11 +141,14 @@ export class SessionProcess {
     })
   }
 
-  /** Stops the running cell; its end comes as its error. Does nothing when none runs. */
+  /**
+   * Stops the running cell; its end comes as its error. When none runs, stops the callback of an older cell that
+   * keeps the process busy, if there is one.
+   */
   interrupt(): void {
     const stopped = this.#running
-    if (stopped === undefined) return
     this.#tell({ type: 'interrupt' })
+    if (stopped === undefined) return
     this.#pace.hurry(stopped.cell)
     setTimeout(() => {
       if (this.#running === stopped) this.#signalGroup('SIGINT')

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Interrupts of a real kernel: everything stops, and variables are kept.
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { errorText, eventually, streamText, TestKernel } from './testkernel.ts'
+import { root } from '../../place.ts'
+import { errorText, eventually, realCore, streamText, TestKernel } from './testkernel.ts'
 
 /** From the interrupt to the end of the cell. The promise is one second; a busy machine gets more. */
 const promisedMs = 2000
@@ -35,6 +37,35 @@ const stopped = [
   {
     what: 'a wait on shared memory',
     code: 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
+  },
+  {
+    what: 'a loop in an immediate',
+    code: 'setImmediate(() => { while (true) {} }); await new Promise(() => {})',
+  },
+  {
+    // (module (func (export "f") (loop br 0)))
+    what: 'an endless WebAssembly loop',
+    code: 'const wasm = Buffer.from("0061736d0100000001040160000003020100070501016600000a0901070003400c000b0b", "hex"); (new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports.f as () => void)()',
+  },
+  {
+    what: 'arithmetic on typed arrays',
+    code: 'const f = new Float64Array(1e5), b = new BigUint64Array(1e5); while (true) for (let i = 0; i < 1e5; i++) { f[i]! += 1; b[i]! += 1n }',
+  },
+  {
+    what: 'a sort with a comparator',
+    code: 'Array.from({ length: 1e7 }, (_, i) => (i * 7919) % 1e7).sort((a, b) => Math.sin(a) - Math.sin(b))',
+  },
+  {
+    what: 'a generator without an end',
+    code: 'function* all() { for (let i = 0; ; i++) yield i }\nlet sum = 0; for (const i of all()) sum += i',
+  },
+  {
+    what: 'deep recursion, again and again',
+    code: 'const deep = (n: number): number => (n === 0 ? 0 : 1 + deep(n - 1))\nwhile (true) deep(5000)',
+  },
+  {
+    what: 'a child process that a cell awaits',
+    code: 'await new Promise((r) => require("node:child_process").spawn("sleep", ["30"]).on("exit", r))',
   },
   { what: 'a child process', code: 'require("node:child_process").execSync("sleep 30")' },
 ]
@@ -73,6 +104,15 @@ suite('an interrupt', () => {
     await answered
     await kernel.execute('await new Promise((r) => setTimeout(r, 600))')
     assert.equal(await kernel.value('end'), "'finally'")
+  })
+
+  test('between cells stops a timer that is busy, and variables are kept', async () => {
+    await kernel.execute('setTimeout(() => { while (true) {} }, 10)')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await kernel.request('control', 'interrupt_request', {})
+    const asked = Date.now()
+    assert.equal(await kernel.value('keep'), '42')
+    assert.ok(Date.now() - asked < promisedMs, 'the timer goes on')
   })
 
   test('between cells does nothing', async () => {
@@ -115,6 +155,34 @@ suite('an interrupt', () => {
     await running(kernel)
     await kernel.request('control', 'interrupt_request', {})
     assert.equal(streamText(await answered, 'stdout'), 'printed\n')
+  })
+})
+
+suite('an interrupt of translations', () => {
+  let kernel: TestKernel
+  before(async () => {
+    kernel = await TestKernel.start(undefined, false, {}, realCore)
+  })
+  after(() => kernel.stop())
+
+  test('stops them on a real dump, and the dump answers afterwards', async () => {
+    const sample = JSON.stringify(join(root, 'notebooks', 'sample.kdump'))
+    const opened = await kernel.execute(
+      `const dump = openDump(${sample}); const task = dump.task(183)`,
+    )
+    assert.equal(opened.reply.content['status'], 'ok', errorText(opened))
+    const before = await kernel.value('dump.vms.length')
+    const { answered } = kernel.send('shell', 'execute_request', {
+      code: 'let done = 0; while (true) { qemuVtop(task, 0x200000 + 0x1000 * (done % 512)); done++ }',
+    })
+    await running(kernel)
+    const asked = Date.now()
+    await kernel.request('control', 'interrupt_request', {})
+    const over = await answered
+    assert.ok(Date.now() - asked < promisedMs, 'they go on')
+    assert.equal(over.reply.content['ename'], 'Interrupted', errorText(over))
+    assert.equal(await kernel.value('done > 0'), 'true')
+    assert.equal(await kernel.value('dump.vms.length'), before)
   })
 })
 

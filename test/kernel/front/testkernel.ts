@@ -22,6 +22,9 @@ import { decodeMessage, encodeMessage, Signer } from '../../../kernel/protocol/w
 const main = fileURLToPath(new URL('../../../kernel/front/main.js', import.meta.url))
 const standIn = fileURLToPath(new URL('./standin.js', import.meta.url))
 
+/** For tests that need dumps: the core that users have, not the small one of the other tests. */
+export const realCore = 'the one that the session knows'
+
 /** Nothing here takes longer, even on a busy machine. */
 const patienceMs = 60_000
 
@@ -73,6 +76,7 @@ export class TestKernel {
     cwd?: string,
     withParent = false,
     env: Readonly<Record<string, string>> = {},
+    core = standIn,
   ): Promise<TestKernel> {
     const folder = mkdtempSync(join(tmpdir(), 'test-kernel-'))
     const ports = await freePorts(5)
@@ -87,7 +91,7 @@ export class TestKernel {
     })
     const file = join(folder, 'connection.json')
     writeFileSync(file, JSON.stringify(connection), { mode: 0o600 })
-    const argv = [main, file, standIn]
+    const argv = [main, file, ...(core === realCore ? [] : [core])]
     const starter = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(argv)}, { stdio: 'inherit' })`
     const child = spawn(process.execPath, withParent ? ['-e', starter] : argv, {
       cwd: cwd ?? process.cwd(),

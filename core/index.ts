@@ -63,5 +63,8 @@ export {
   UsageError,
 } from './errors.ts'
 
+// Work that takes a while.
+export { onProgress, type Work, type WorkDisplay } from './progress.ts'
+
 // Addresses and sizes as text.
 export { formatSize, hex, parseAddress } from './bytes/hex.ts'

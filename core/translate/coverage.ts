@@ -7,6 +7,7 @@ import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swapentry.ts'
 import { scan } from '../paging/scan.ts'
 import { bytesPerEntry, type Level } from '../paging/x86_64.ts'
+import { withProgress } from '../progress.ts'
 import { type TranslationState } from './translation.ts'
 
 /** The bytes of a memslot in one state. */
@@ -38,12 +39,18 @@ const swapStates: Readonly<Record<SwapEntry['kind'], TranslationState>> = {
  * table for each 2 MiB that is mapped by small pages.
  */
 export function coverage(vm: Vm): SlotShares[] {
-  return vm.memslots
-    .filter((slot) => slot.addressSpace === 0 && !slot.invalid)
-    .map((slot) => ({ slot, shares: slotShares(vm, slot) }))
+  const slots = vm.memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+  const total = slots.reduce((sum, { npages }) => sum + npages, 0)
+  const label = `counting ${vm.name ?? 'the guest'}`
+  return withProgress({ label, unit: 'pages', total }, (advance) =>
+    slots.map((slot) => ({ slot, shares: slotShares(vm, slot, advance) })),
+  )
 }
 
-function slotShares(vm: Vm, slot: Memslot): Share[] {
+/** So many pages are counted between two words of progress: a few milliseconds. */
+const PAGES_A_STEP = 1 << 16
+
+function slotShares(vm: Vm, slot: Memslot, advance: (count: number) => void): Share[] {
   const { memory, rules, root } = vm.userSpace
   const { format } = vm.linux.swap
   // Pages by state, and mapped ones by the level of their entry: nothing is made for a page.
@@ -53,12 +60,18 @@ function slotShares(vm: Vm, slot: Memslot): Share[] {
     byState.set(state, (byState.get(state) ?? 0) + count)
   }
   const first = Number(slot.hva >> 12n)
+  let untold = 0
   scan(memory, rules, root, first, slot.npages, (_vpn, count, kind, level, _frame, _low, high) => {
     if (kind === 'page' || kind === 'prot-none') mapped[level] = (mapped[level] ?? 0) + count
     else if (kind === 'swap') add(swapStates[format.kindOf(high)], count)
     else if (kind === 'missing') add('not-in-dump', count)
     else add('unmapped', count)
+    untold += count
+    if (untold < PAGES_A_STEP) return
+    advance(untold)
+    untold = 0
   })
+  advance(untold)
   const levels: readonly Level[] = [1, 2, 3]
   const shares: Share[] = levels.map((level) => ({
     state: 'mapped',

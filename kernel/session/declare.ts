@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Types that come to be while the notebook runs: those of an opened dump's own structures.
+// What core tells while the notebook runs: dumps that are opened, whose own types cells then have, and its progress.
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type * as Core from '../../core/index.ts'
 import type { DumpNames } from '../frames.ts'
 import { send } from './output.ts'
+import type { Bars } from './progress.ts'
 
 /** The same dump may be opened by many cells: it is declared once. */
 const declared = new Set<string>()
@@ -16,10 +17,14 @@ const opened: { readonly dump: Core.HostDump; readonly path: string }[] = []
 let core: typeof Core | undefined
 let count = 0
 
-/** Takes note of dumps from now on, once core is loaded: `exported` is what its module exports. */
-export function noteDumps(exported: Readonly<Record<string, unknown>>): void {
+/**
+ * Takes note of dumps from now on, once core is loaded: `exported` is what its module exports. Work that core does is
+ * shown as bars of the cell that asked for it.
+ */
+export function listenToCore(exported: Readonly<Record<string, unknown>>, bars: Bars): void {
   if (core !== undefined || !('onOpen' in exported)) return
   core = exported as typeof Core
+  core.onProgress((work) => bars.start(work))
   // A cell may change its working directory later.
   core.onOpen((dump) => opened.push({ dump, path: resolve(dump.path) }))
 }

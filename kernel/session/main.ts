@@ -9,7 +9,7 @@ import { apiNames } from './api.ts'
 import { connectBars, connectComms, connectDisplays, connectInput } from './cellapi.ts'
 import { orderChildren } from './children.ts'
 import { SessionComms } from './comms.ts'
-import { declareOpened, noteDumps } from './declare.ts'
+import { declareOpened, listenToCore } from './declare.ts'
 import { Displays } from './displays.ts'
 import { Questions } from './input.ts'
 import { cellMeta, defineNodeNames, makeLoad } from './loader.ts'
@@ -50,7 +50,9 @@ const runner: Runner = new Runner({
   neighbours,
   meta: cellMeta(folder),
   names,
-  loaded: noteDumps,
+  loaded: (exported) => {
+    listenToCore(exported, bars)
+  },
   ending: (cell, failed) => {
     if (failed) bars.stop(cell)
     declareOpened()

@@ -51,6 +51,16 @@ suite('progress', () => {
     ])
   })
 
+  test("of the API's own work is drawn without a word in the cell", async () => {
+    const answered = await kernel.execute('coverage(800)')
+    const drawn = answered.published.find(({ header }) => header.msg_type === 'display_data')
+    assert.match(JSON.stringify(drawn?.content['data']), /counting web01 {2}\[#+\.+\]/)
+    assert.deepEqual(recorded(answered), [
+      'display_data: counting web01: 100 pages done',
+      'execute_result: 100',
+    ])
+  })
+
   test('left by break says where', async () => {
     const answered = await kernel.execute(
       'for (const i of progress([0, 1, 2, 3], { label: "half" })) { work(200); if (i === 2) break }',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A small core for tests of the kernel: the names that cells have, without a dump behind them.
+import { type Work, type WorkDisplay } from '../../../core/index.ts'
 
 /** What `openDump` gives here. */
 export interface StandInDump {
@@ -20,4 +21,28 @@ export function qemuVtop(dump: StandInDump, gpa: bigint): bigint {
 /** Walks nowhere. */
 export function pagewalk(): string[] {
   return []
+}
+
+/** Calls nobody: what is opened here has no types of its own. */
+export function onOpen(): void {
+  return
+}
+
+let show: ((work: Work) => WorkDisplay) | undefined
+
+/** As core's own: whoever shows the work of `coverage`. */
+export function onProgress(listener: (work: Work) => WorkDisplay): void {
+  show = listener
+}
+
+/** Counts a hundred pages, and takes `ms` for it. */
+export function coverage(ms: number): number {
+  const shown = show?.({ label: 'counting web01', unit: 'pages', total: 100 })
+  for (let page = 0; page < 100; page++) {
+    const end = performance.now() + ms / 100
+    while (performance.now() < end);
+    shown?.advance(1)
+  }
+  shown?.finish()
+  return 100
 }

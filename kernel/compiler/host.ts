@@ -2,11 +2,21 @@
 // The files that the language service sees: the one cell in hand, the declarations of earlier
 // cells on demand, declaration texts from the session, and the disk.
 import { statSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 /** The file in which the cell in hand stands, beside the notebook; no such file is on disk. */
 export const cellFile = '.notebook-cell.ts'
+
+/** This package: like the files of other packages, its own do not change while it runs. */
+const ownPackage = fileURLToPath(new URL('../../', import.meta.url)).replaceAll('\\', '/')
+
+/** Whether a file is one of a package, this one or another: it stays as it is. */
+function isOfPackage(path: string): boolean {
+  return path.includes('/node_modules/') || path.startsWith(ownPackage)
+}
 
 /** Declarations of one cell: `cell-7.d.ts` beside the notebook, though no such file is on disk. */
 interface Virtual {
@@ -24,6 +34,8 @@ export class CellHost {
   readonly #virtual = new Map<string, Virtual>()
   readonly #ambient: string[] = []
   readonly #snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>()
+  /** What files of packages import, by file and specifier. */
+  readonly #resolved = new Map<string, ts.ResolvedModuleWithFailedLookupLocations>()
   readonly #cell: string
   #version = 1
 
@@ -151,7 +163,15 @@ export class CellHost {
         return { resolvedModule: { resolvedFileName: path, extension: ts.Extension.Dts } }
       }
     }
-    return ts.resolveModuleName(specifier, containing, options, host, cache)
+    // A program that imports this library asks for hundreds of its modules anew each time.
+    const asked = isOfPackage(containing) ? `${containing} ${specifier}` : undefined
+    const known = asked === undefined ? undefined : this.#resolved.get(asked)
+    if (known !== undefined) return known
+    const found = ts.resolveModuleName(specifier, containing, options, host, cache)
+    // What was not found may be installed later, except for Node's own modules.
+    const stays = found.resolvedModule !== undefined || isBuiltin(specifier)
+    if (asked !== undefined && stays) this.#resolved.set(asked, found)
+    return found
   }
 
   /** The version of a file: another one when its text is another. */
@@ -159,7 +179,7 @@ export class CellHost {
     const virtual = this.#virtual.get(path)
     if (virtual !== undefined) return virtual.version
     // Files of packages and of the compiler do not change under us; others are looked at each time.
-    if (path.includes('/node_modules/')) return '1'
+    if (isOfPackage(path)) return '1'
     const state = statSync(path, { throwIfNoEntry: false })
     return state === undefined ? '' : `${state.mtimeMs} ${state.size}`
   }

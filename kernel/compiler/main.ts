@@ -1,60 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The compiler process: requests come on stdin, answers go to fd 3; it ends when stdin does.
-import { FrameReader, type FromCompiler, type ToCompiler, writeFrame } from '../frames.ts'
-import { complete } from './complete.ts'
+// The compiler process as it starts without a snapshot.
+import { setImmediate } from 'node:timers/promises'
+import { writeFrame } from '../frames.ts'
 import { Compiler } from './compiler.ts'
-import { inspect } from './inspect.ts'
-import { isComplete } from './iscomplete.ts'
-
-type Answer = Omit<Extract<FromCompiler, { type: 'answer' }>, 'type' | 'id'>
+import { serve } from './serve.ts'
 
 const compiler = new Compiler(process.cwd())
+serve(compiler)
 
-/** The table of requests: what to do, and what to answer where an answer is awaited. */
-function handle(request: ToCompiler): Answer | undefined {
-  switch (request.type) {
-    case 'names':
-      compiler.setApi(request.names)
-      return undefined
-    case 'declare':
-      compiler.declare(request)
-      return undefined
-    case 'commit':
-      compiler.commit(request.cell, request.reached)
-      return undefined
-    case 'forget':
-      compiler.forget()
-      return undefined
-    case 'compile':
-      return { compiled: compiler.compile(request.cell, request.code) }
-    case 'complete':
-      return { completion: complete(compiler, request.code, request.cursor) }
-    case 'inspect':
-      return { inspection: inspect(compiler, request.code, request.cursor, request.detail) }
-    case 'is_complete':
-      return { completeness: isComplete(request.code) }
-  }
-}
-
-const reader = new FrameReader<ToCompiler>((request) => {
-  let answer: Answer | undefined
-  try {
-    answer = handle(request)
-  } catch (error) {
-    // A fault of the compiler must not take the types of all cells with it.
-    answer = { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  }
-  if ('id' in request) writeFrame(3, { type: 'answer', id: request.id, ...answer })
-  else if (answer?.failure !== undefined) process.stderr.write(`compiler: ${answer.failure}\n`)
-})
-
-// An interrupt from a terminal is for the session.
-process.on('SIGINT', () => undefined)
-process.stdin.on('data', (chunk: Buffer) => {
-  reader.push(chunk)
-})
-process.stdin.on('end', () => process.exit(0))
-
-// The first program costs most of a second (every declaration of Node is parsed): before a cell waits.
+// Before a cell waits for it. Questions that need no types are answered between the steps.
+const steps = compiler.service.parseLibraries()
+while (steps.next().done !== true) await setImmediate()
 compiler.compile('warm-up', 'process.pid')
 writeFrame(3, { type: 'ready' })

@@ -5,12 +5,19 @@ import ts from 'typescript'
 import { BoxUse } from './boxes.ts'
 import type { NeighbourFile } from '../frames.ts'
 import { CellHost } from './host.ts'
+import { parseLibraries } from './libraries.ts'
 import { withNearMembers } from './members.ts'
 import { type Expectation, type Misfit, misfits } from './misfits.ts'
 import { Neighbours } from './neighbours.ts'
 import { cellOptions, ignoredDiagnostics } from './options.ts'
 import { rewriteCell } from './rewrite.ts'
 import { compilerWith } from './shim.ts'
+
+/**
+ * The files of the standard library and of Node, parsed once for every program of this process. The startup snapshot
+ * keeps them.
+ */
+const registry = ts.createDocumentRegistry()
 
 /** What ts-node made of one cell. */
 export type Compiled =
@@ -35,6 +42,7 @@ export class CompilerService {
   readonly neighbours: Neighbours
   readonly #compile: (code: string, fileName: string) => string
   #language: ts.LanguageService | undefined
+  #languageHost: ts.LanguageServiceHost | undefined
   /** Length of the cell's own text in the file in hand; what follows is generated. */
   #ownLength = 0
   #use = new BoxUse()
@@ -47,6 +55,7 @@ export class CompilerService {
       cwd: folder,
       compiler,
       skipProject: true,
+      pretty: false,
       compilerOptions: cellOptions(),
       ignoreDiagnostics: [...ignoredDiagnostics],
       transformers: (program) => ({
@@ -70,6 +79,11 @@ export class CompilerService {
     const program = this.language.getProgram()
     if (program === undefined) throw new Error('the language service has no program')
     return program
+  }
+
+  /** Does before the first cell what it would have to wait for, in steps of some milliseconds. */
+  *parseLibraries(): Generator<string> {
+    if (this.#languageHost !== undefined) yield* parseLibraries(registry, this.#languageHost)
   }
 
   /** Compiles the cell `code`; `suffix` is generated and `expectations` are looked at. */
@@ -113,7 +127,9 @@ export class CompilerService {
    * nothing is emitted, so that no half-read cell is rewritten.
    */
   #makeLanguageService(base: ts.LanguageServiceHost): ts.LanguageService {
-    const service = ts.createLanguageService(this.host.over(base))
+    const host = this.host.over(base)
+    this.#languageHost = host
+    const service = ts.createLanguageService(host, registry)
     const language: ts.LanguageService = {
       ...service,
       getSemanticDiagnostics: (path) =>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of requests other than running a cell: message type to function.
+import { setTimeout } from 'node:timers/promises'
 import type { CommMessage } from '../frames.ts'
 import type { JsonObject } from '../protocol/messages.ts'
 import { kernelInfo } from './kernelinfo.ts'
@@ -22,6 +23,12 @@ export type Handler = (
   content: JsonObject,
   handling: Handling,
 ) => JsonObject | undefined | Promise<JsonObject | undefined>
+
+/**
+ * Whoever presses Enter waits for the answer. `jupyter console` waits for a second and never asks again after that; told
+ * that it is unknown, it runs the line.
+ */
+const isCompleteMs = 800
 
 /** Every request is answered on the socket it came from; `_reply` takes the place of `_request`. */
 export const handlers: Readonly<Record<string, Handler>> = {
@@ -47,7 +54,9 @@ export const handlers: Readonly<Record<string, Handler>> = {
 
   is_complete_request: async (content, { notebook }) => {
     const { code } = placeOf(content)
-    const { completeness } = await notebook.compiler.ask({ type: 'is_complete', code })
+    const asked = notebook.compiler.ask({ type: 'is_complete', code })
+    const late = setTimeout(isCompleteMs, {}, { ref: false })
+    const { completeness }: Partial<Awaited<typeof asked>> = await Promise.race([asked, late])
     return { status: completeness?.status ?? 'unknown', indent: completeness?.indent ?? '' }
   },
 

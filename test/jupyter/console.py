@@ -19,9 +19,6 @@ def wait_for_prompt(number):
 
 
 wait_for_prompt(1)
-# A person needs as long for a first line. The console asks the kernel whether the line is complete, gives it one second
-# for that, and is out of step for good when the compiler is still being loaded then.
-time.sleep(5)
 for number, line in enumerate(lines, 1):
     child.send(line)
     child.send("\r")

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, suite, test } from 'node:test'
 import { Signer } from '../../../kernel/protocol/wire.ts'
-import { errorText, eventually, isAlive, TestKernel } from './testkernel.ts'
+import { errorText, eventually, isAlive, isCompiler, TestKernel } from './testkernel.ts'
 
 suite('the kernel', () => {
   let kernel: TestKernel | undefined
@@ -132,10 +132,6 @@ suite('the kernel', () => {
     assert.equal(await kernel.value('const again: Kept = kept; again.a'), '5')
   })
 })
-
-function isCompiler(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('compiler')
-}
 
 /** Where a process listens: TCP of both kinds, and bound UDP, as `ADDRESS:PORT`. */
 function listeningOf(pid: number): string[] {

@@ -2,7 +2,7 @@
 // Requests other than running a cell, through the real kernel.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { publishedTypes, TestKernel } from './testkernel.ts'
+import { isCompiler, publishedTypes, TestKernel } from './testkernel.ts'
 
 suite('the kernel', () => {
   let kernel: TestKernel
@@ -108,6 +108,22 @@ suite('the kernel', () => {
       if (indent !== undefined) assert.equal(reply.content['indent'], indent)
     })
   }
+
+  test('does not know whether a cell is complete while its compiler is stuck, and says so within a second', async () => {
+    const compiler = kernel.processes().find(isCompiler)
+    assert.ok(compiler !== undefined)
+    process.kill(compiler, 'SIGSTOP')
+    try {
+      const from = performance.now()
+      const { reply } = await kernel.request('shell', 'is_complete_request', { code: '1' })
+      assert.equal(reply.content['status'], 'unknown')
+      // What is measured is when it gives up; the rest is for a busy machine.
+      assert.ok(performance.now() - from < 5_000)
+    } finally {
+      process.kill(compiler, 'SIGCONT')
+    }
+    assert.equal(await kernel.value('1'), '1')
+  })
 
   test('remembers cells and their results', async () => {
     await kernel.execute('"needle" + 1')

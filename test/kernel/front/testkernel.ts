@@ -328,6 +328,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether a process is the kernel's compiler. */
+export function isCompiler(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('compiler')
+}
+
 /** Waits until `condition` holds, and says whether it did within `ms`. */
 export async function eventually(condition: () => boolean, ms: number): Promise<boolean> {
   const end = Date.now() + ms

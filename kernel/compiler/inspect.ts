@@ -27,9 +27,11 @@ export function inspect(
     language.getQuickInfoAtPosition(path, at) ??
     (at > 0 ? language.getQuickInfoAtPosition(path, at - 1) : undefined) ??
     calleeInfo(language, path, at)
-  if (info === undefined) return { found: false, data: {} }
+  const signature = withoutAlias(ts.displayPartsToString(info?.displayParts))
+  // What nobody has declared is of type any to TypeScript.
+  const isUnknown = info?.kind === ts.ScriptElementKind.unknown && signature === 'any'
+  if (info === undefined || isUnknown) return { found: false, data: {} }
 
-  const signature = withoutAlias(ts.displayPartsToString(info.displayParts))
   const documentation = ts.displayPartsToString(info.documentation)
   const tags = (info.tags ?? []).map((tag) => `@${tag.name} ${ts.displayPartsToString(tag.text)}`)
   // `const f: F` does not tell how to call f, even if that is all that is asked.

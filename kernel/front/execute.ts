@@ -5,6 +5,7 @@ import { type ExecuteRequest, isJsonObject, type JsonObject } from '../protocol/
 import type { Ask } from './input.ts'
 import type { Notebook } from './notebook.ts'
 import type { End } from './session.ts'
+import { type Help, readExit, readHelp } from './special.ts'
 
 /** Publishes a side message of the request in hand. */
 export type Publish = (
@@ -73,7 +74,14 @@ export async function execute(
         break
     }
   })
+  const replied = { status: 'ok', execution_count, user_expressions: {} }
+  const help = readHelp(code)
+  if (help !== undefined) return { ...replied, payload: await pageOf(notebook, help, publish) }
   const { error } = await compileAndRun(notebook, 'run', cell, code, ask)
+  // A variable of that name is the user's own, and is shown.
+  if (error !== undefined && isUnknown(error, readExit(code))) {
+    return { ...replied, payload: [{ source: 'ask_exit', keepkernel: false }] }
+  }
   if (error !== undefined) {
     publish('error', { ...error })
     return { status: 'error', execution_count, ...error, user_expressions: {}, payload: [] }
@@ -82,7 +90,24 @@ export async function execute(
   for (const [name, expression] of Object.entries(request.user_expressions)) {
     user_expressions[name] = await evaluate(notebook, expression)
   }
-  return { status: 'ok', execution_count, user_expressions, payload: [] }
+  return { ...replied, user_expressions, payload: [] }
+}
+
+/** What is known about a name, for the client's pager; clients without one show it below the cell. */
+async function pageOf(notebook: Notebook, help: Help, publish: Publish): Promise<JsonObject[]> {
+  let missing = `Nothing is known about ${help.name}.`
+  try {
+    const { found, data } = await notebook.inspect(help)
+    if (found) return [{ source: 'page', data, start: 0 }]
+  } catch (fault) {
+    missing = faultError(fault).evalue
+  }
+  publish('stream', { name: 'stderr', text: `${missing}\n` })
+  return []
+}
+
+function isUnknown({ evalue }: CellError, name: string | undefined): boolean {
+  return name !== undefined && evalue.includes(`Cannot find name '${name}'`)
 }
 
 /** The two steps that every piece of code goes: checked and compiled, then run. */

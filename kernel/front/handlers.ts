@@ -5,6 +5,7 @@ import type { CommMessage } from '../frames.ts'
 import type { JsonObject } from '../protocol/messages.ts'
 import { kernelInfo } from './kernelinfo.ts'
 import type { Notebook } from './notebook.ts'
+import { readHelp } from './special.ts'
 
 /** What a handler may use. */
 export interface Handling {
@@ -54,6 +55,7 @@ export const handlers: Readonly<Record<string, Handler>> = {
 
   is_complete_request: async (content, { notebook }) => {
     const { code } = placeOf(content)
+    if (readHelp(code) !== undefined) return { status: 'complete', indent: '' }
     const asked = notebook.compiler.ask({ type: 'is_complete', code })
     const late = setTimeout(isCompleteMs, {}, { ref: false })
     const { completeness }: Partial<Awaited<typeof asked>> = await Promise.race([asked, late])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The notebook as the front keeps it: the two processes behind it, the counter, the cell that runs.
-import type { CommMessage, CompiledCell, CompileResult } from '../frames.ts'
+import type { CommMessage, CompiledCell, CompileResult, Inspection } from '../frames.ts'
 import type { ExecuteRequest } from '../protocol/messages.ts'
 import { log } from './channels.ts'
 import { Comms } from './comms.ts'
@@ -9,6 +9,7 @@ import { History } from './history.ts'
 import { historyPath } from './historyfolder.ts'
 import type { Ask } from './input.ts'
 import { type End, SessionProcess } from './session.ts'
+import type { Help } from './special.ts'
 import type { Output } from './streams.ts'
 
 /** What a cell shows while it runs, and later from timers. */
@@ -95,6 +96,14 @@ export class Notebook {
     } finally {
       this.#stop = undefined
     }
+  }
+
+  /** What is known about a name that a cell could use. */
+  async inspect({ name, detail }: Help): Promise<Inspection> {
+    await this.#session.ready
+    const question = { type: 'inspect' as const, code: name, cursor: name.length, detail }
+    const { inspection } = await this.compiler.ask(question)
+    return inspection ?? { found: false, data: {} }
   }
 
   /** Runs a compiled cell to its end, which may be an error; rejects when the session is lost. */

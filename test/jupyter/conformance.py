@@ -57,13 +57,7 @@ class Kernel(KernelTests):
     supported_history_operations = ("tail", "range", "search")
     code_inspect_sample = "qemuVtop"
     code_clear_output = "clearOutput()"
-
-    @unittest.skip(
-        "a pager is asked for by a payload of execute_reply, which the message specification deprecates; "
-        "help() is an output as any other"
-    )
-    def test_pager(self):
-        raise NotImplementedError
+    code_page_something = "qemuVtop?"
 
 
 class Welcome(IopubWelcomeTests):

@@ -25,9 +25,7 @@ for number, line in enumerate(lines, 1):
     wait_for_prompt(number + 1)
 # The prompt is drawn before keys are read.
 time.sleep(1)
-child.sendcontrol("d")
-child.expect("really want to exit")
-child.send("y\r")
+child.send("exit\r")
 child.expect(pexpect.EOF)
 child.close()
 sys.exit(child.exitstatus or 0)

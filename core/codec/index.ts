@@ -3,12 +3,20 @@
 
 import { DumpError } from '../errors.ts'
 import { type Codec } from './codec.ts'
+import { lz4 } from './lz4.ts'
+import { lzo, lzoRle } from './lzo.ts'
+import { snappy } from './snappy.ts'
 import { zlib } from './zlib.ts'
 import { zstd } from './zstd.ts'
 
-/** Every codec that is built, by name. */
+// Of pages in kdump files.
+const ofDumps: readonly Codec[] = [zlib, lzo, snappy, zstd]
+// Of pages in zram, which has lzo and zstd as well. No flag of a dump names these.
+const ofZram: readonly Codec[] = [lzoRle, lz4]
+
+/** Every codec, by name. */
 export const codecs: ReadonlyMap<string, Codec> = new Map(
-  [zlib, zstd].map((codec) => [codec.name, codec]),
+  [...ofDumps, ...ofZram].map((codec) => [codec.name, codec]),
 )
 
 /**

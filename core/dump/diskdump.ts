@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The headers of a kdump-compressed file, as makedumpfile's diskdump_mod.h and IMPLEMENTATION lay them out.
 
+import { hex } from '../bytes/hex.ts'
 import { i32, i64, since, struct, chars, u32, u64, type Infer } from '../bytes/struct.ts'
 
 /** The first eight bytes of the file. */
@@ -15,6 +16,14 @@ export const DUMP_DH_COMPRESSED: readonly (readonly [bit: number, codec: string]
   [0x4, 'snappy'],
   [0x20, 'zstd'],
 ]
+/** What is wrong with a page's flags that are no one codec's bit, to be put behind "the flags 0x21 of …". */
+export function flagsProblem(flags: number): string {
+  const named = DUMP_DH_COMPRESSED.filter(([bit]) => (flags & bit) !== 0)
+  const unknown = named.reduce((rest, [bit]) => rest & ~bit, flags) >>> 0
+  if (unknown !== 0) return `hold ${hex(unknown)}, which is no codec that is known`
+  return `name ${named.map(([, codec]) => codec).join(' and ')}, but a page has one codec`
+}
+
 /** The bit of `disk_dump_header.status` that says that the dump ends early. */
 export const DUMP_DH_COMPRESSED_INCOMPLETE = 0x8
 

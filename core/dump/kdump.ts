@@ -5,7 +5,13 @@ import { codecs, decode } from '../codec/index.ts'
 import { hex } from '../bytes/hex.ts'
 import { DumpError, UnsupportedError } from '../errors.ts'
 import { CHUNK_BYTES, ChunkedFile } from './chunks.ts'
-import { DISKDUMP_SIGNATURE, DUMP_DH_COMPRESSED, KDUMP_SIGNATURE, page_desc } from './diskdump.ts'
+import {
+  DISKDUMP_SIGNATURE,
+  DUMP_DH_COMPRESSED,
+  flagsProblem,
+  KDUMP_SIGNATURE,
+  page_desc,
+} from './diskdump.ts'
 import { type FileBytes } from './file.ts'
 import {
   PAGE_SIZE,
@@ -157,11 +163,9 @@ class KdumpPages implements PageSource {
       if (size !== PAGE_SIZE) return corrupt(`${desc} says ${size} bytes without compression`)
       return this.#cache.add(offset, data.slice())
     }
-    const name = codecNames.get(flags)
-    const codec = name === undefined ? undefined : codecs.get(name)
+    const codec = codecs.get(codecNames.get(flags) ?? '')
     if (codec === undefined) {
-      const which = name === undefined ? 'no codec' : `the codec ${name}, which is not built`
-      return corrupt(`flags ${hex(flags)} of ${desc} name ${which}`)
+      return corrupt(`the flags ${hex(flags)} of ${desc} ${flagsProblem(flags)}`)
     }
     try {
       return this.#cache.add(offset, decode(codec, data, PAGE_SIZE))

@@ -3,7 +3,6 @@
 
 import { printable } from '../bytes/printable.ts'
 import { readStruct } from '../bytes/struct.ts'
-import { codecs } from '../codec/index.ts'
 import { FormatError, UnsupportedError } from '../errors.ts'
 import {
   disk_dump_header,
@@ -53,7 +52,6 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
   const codecNames = DUMP_DH_COMPRESSED.filter(([bit]) => (header.status & bit) !== 0).map(
     ([, name]) => name,
   )
-  for (const name of codecNames) if (!codecs.has(name)) throw noCodec(file, name)
 
   const frames = locateFrames(header, sub, remarks)
   const part = version >= 2 && sub.split !== 0 ? partOf(header, sub, frames.endPfn) : undefined
@@ -75,14 +73,6 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
     part,
     incomplete,
   }
-}
-
-function noCodec(file: FileBytes, name: string): UnsupportedError {
-  const cure = `rewrite it with zlib: makedumpfile -c -d 0 '${file.name}' NEW`
-  return new UnsupportedError(
-    `${file.name}: its pages are compressed with ${name}, which is not built; ${cure}`,
-    `codec ${name}`,
-  )
 }
 
 // No field says which layout a file has. The one of x86-64 is tried first, then the others, to name them.

@@ -15,12 +15,23 @@ import {
 } from '../../core/dump/diskdump.ts'
 import { PAGE_SIZE, type Note } from '../../core/dump/format.ts'
 import { writeNotes } from '../../core/dump/notes.ts'
+import { lzoBlock, snappyBlock } from './lz.ts'
+
+export type KdumpCodec = 'none' | 'zlib' | 'lzo' | 'snappy' | 'zstd'
+
+const packers: Readonly<Record<KdumpCodec, (page: Uint8Array) => Uint8Array>> = {
+  none: (page) => page,
+  zlib: deflateSync,
+  lzo: lzoBlock,
+  snappy: snappyBlock,
+  zstd: zstdFrame,
+}
 
 export interface KdumpDescription {
   /** Header version; 6 when not given. */
   readonly version?: number
   /** How pages are stored when that makes them smaller; `none` when not given. */
-  readonly codec?: 'none' | 'zlib' | 'zstd'
+  readonly codec?: KdumpCodec
   /** The pages in the file, by frame. */
   readonly pages: ReadonlyMap<number, Uint8Array>
   /** Ranges of frames that exist, ends exclusive, beside those of the pages. */
@@ -145,7 +156,7 @@ function noteBlock(version: number, { notes = [], vmcoreinfo }: KdumpDescription
 function storePages(
   pfns: readonly number[],
   pages: ReadonlyMap<number, Uint8Array>,
-  codec: 'none' | 'zlib' | 'zstd',
+  codec: KdumpCodec,
   dataAt: number,
 ) {
   const flag = DUMP_DH_COMPRESSED.find(([, name]) => name === codec)?.[0] ?? 0
@@ -153,7 +164,7 @@ function storePages(
   let zeroAt: number | undefined
   const descriptors = pfns.map((pfn) => {
     const page = pages.get(pfn) ?? new Uint8Array(PAGE_SIZE)
-    const packed = codec === 'zlib' ? deflateSync(page) : codec === 'zstd' ? zstdFrame(page) : page
+    const packed = packers[codec](page)
     const isZero = page.every((byte) => byte === 0)
     const data = packed.length < PAGE_SIZE && !isZero ? packed : page
     const at = (isZero ? zeroAt : undefined) ?? end

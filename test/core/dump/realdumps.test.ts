@@ -81,7 +81,7 @@ for (const kernel of kernels) {
         ['ELF', buildElf({ segments, skew: 0x650 })],
       ]
       for (let version = 1; version <= 6; version++) {
-        for (const codec of ['none', 'zlib', 'zstd'] as const) {
+        for (const codec of ['none', 'zlib', 'lzo', 'snappy', 'zstd'] as const) {
           const { bytes } = buildKdump({ version, codec, pages, endPfn: source.endPfn })
           copies.push([`version ${version}, ${codec}`, bytes])
         }

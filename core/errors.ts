@@ -48,10 +48,12 @@ export class UnsupportedError extends DumpError {
  * - `excluded`: makedumpfile left the page out
  * - `lost`: the page should be in the file, but the file is cut off or incomplete
  * - `corrupt`: the page's data do not decode
+ * - `unreadable`: the file has the page, but the system does not give it: an error of the disk or the network
  * - `not-mapped`: no page table maps this virtual address
  * - `non-canonical`: the address cannot exist on x86-64
  */
-export type FaultReason = 'hole' | 'excluded' | 'lost' | 'corrupt' | 'not-mapped' | 'non-canonical'
+export type FaultReason =
+  'hole' | 'excluded' | 'lost' | 'corrupt' | 'unreadable' | 'not-mapped' | 'non-canonical'
 
 /** A read that met a page that is not there. Missing memory is never read as zeros. */
 export class FaultError extends DumpError {

@@ -7,6 +7,7 @@ import { DUMP_ELF_INCOMPLETE } from './elfheaders.ts'
 import { readElfHeader, readSegments, type Segments } from './elfsegments.ts'
 import { type FileBytes } from './file.ts'
 import {
+  missingBy,
   PAGE_SIZE,
   type DumpFacts,
   type DumpFormat,
@@ -70,7 +71,7 @@ class ElfPages implements PageSource {
       return whole ? this.#whole(range.offset + (start - range.start)) : this.#inParts(start)
     } catch (error) {
       // The file has become shorter, or its disk does not give it back.
-      if (error instanceof DumpError) return { why: 'lost', detail: error.message }
+      if (error instanceof DumpError) return missingBy(error)
       throw error
     }
   }
@@ -116,10 +117,12 @@ class ElfPages implements PageSource {
   #missing(start: number, found: number, gap: number): Missing {
     const { memory, cutOff } = this.#segments
     const part = found > 0 ? `only ${found} of the page's ${PAGE_SIZE} bytes are in the file: ` : ''
-    if (cutOff.touch(start, start + PAGE_SIZE)) {
+    const cut = cutOff.endingAbove(start)
+    if (cut !== undefined && cut.start < start + PAGE_SIZE) {
+      const at = cut.offset + Math.max(0, start - cut.start)
       return {
         why: 'lost',
-        detail: `${part}the file ends at ${this.#file.size}, before the page's data`,
+        detail: `${part}the file ends at ${this.#file.size}, before the page's data at ${at}`,
       }
     }
     if (memory.touch(gap, gap + 1)) {

@@ -109,7 +109,7 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
     const length = Math.min(filesz, memsz)
     const here = Math.max(0, Math.min(length, file.size - offset))
     data.push({ start, end: start + here, offset })
-    cutOff.push({ start: start + here, end: start + length, offset: 0 })
+    cutOff.push({ start: start + here, end: start + length, offset: offset + here })
   }
   if (loads > 1 && atZero === loads) {
     const what = 'an ELF file without physical addresses (/proc/kcore before Linux 4.11)'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a dump format is: a record that recognises a file, and the pages that come out of it.
 
+import { type DumpError } from '../errors.ts'
 import { type FileBytes } from './file.ts'
 
 /** The page size of x86-64, in bytes. Every page source serves pages of this size. */
@@ -9,11 +10,18 @@ export const PAGE_SIZE = 4096
 /**
  * Why a page is not there. `hole`: the host has no such memory. `excluded`: makedumpfile filtered it.
  * `lost`: the file ends too early or says that it is incomplete. `corrupt`: its data do not decode.
+ * `unreadable`: the file has the data, but the system does not give them: an error of the disk or the network.
  */
 export interface Missing {
-  readonly why: 'hole' | 'excluded' | 'lost' | 'corrupt'
+  readonly why: 'hole' | 'excluded' | 'lost' | 'corrupt' | 'unreadable'
   /** The reason in words, with numbers, to be put behind "cannot read … address …: ". */
   readonly detail: string
+}
+
+/** Why a page is missing whose bytes the file did not give: `error` is what reading or unpacking them threw. */
+export function missingBy(error: DumpError): Missing {
+  const why = error.code === 'read' ? 'unreadable' : error.code === 'codec' ? 'corrupt' : 'lost'
+  return { why, detail: error.message }
 }
 
 /** One ELF note, as in a PT_NOTE segment or in a kdump's note block. */

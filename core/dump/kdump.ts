@@ -14,6 +14,7 @@ import {
 } from './diskdump.ts'
 import { type FileBytes } from './file.ts'
 import {
+  missingBy,
   PAGE_SIZE,
   type DumpFacts,
   type DumpFormat,
@@ -92,7 +93,7 @@ class KdumpPages implements PageSource {
       return this.#isIn(pfn) && this.#saved.has(pfn) ? this.#savedPage(pfn) : this.#notSaved(pfn)
     } catch (error) {
       // The file has become shorter, or its disk does not give it back.
-      if (error instanceof DumpError) return { why: 'lost', detail: error.message }
+      if (error instanceof DumpError) return missingBy(error)
       throw error
     }
   }

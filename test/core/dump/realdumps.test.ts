@@ -24,7 +24,7 @@ function countBits(path: string) {
   const bytes = readFileSync(path)
   const half = (bytes.readUInt32LE(436) / 2) * PAGE_SIZE
   const first = PAGE_SIZE * (1 + bytes.readInt32LE(432))
-  const seen = { saved: 0, hole: 0, excluded: 0, lost: 0, corrupt: 0 }
+  const seen = { saved: 0, hole: 0, excluded: 0, lost: 0, corrupt: 0, unreadable: 0 }
   const frames = Number(bytes.readBigUInt64LE(PAGE_SIZE + 96))
   for (let pfn = 0; pfn < frames; pfn++) {
     const bit = (at: number) => ((bytes[at + (pfn >> 3)] ?? 0) & (1 << (pfn & 7))) !== 0
@@ -49,7 +49,7 @@ for (const kernel of kernels) {
 
     it('has every page that its bitmaps promise, holes and excluded pages apart', () => {
       const source = openPages(dump.path)
-      const seen = { saved: 0, hole: 0, excluded: 0, lost: 0, corrupt: 0 }
+      const seen = { saved: 0, hole: 0, excluded: 0, lost: 0, corrupt: 0, unreadable: 0 }
       for (let pfn = 0; pfn < source.endPfn; pfn++) {
         const page = source.page(pfn)
         seen[page instanceof Uint8Array ? 'saved' : page.why]++

@@ -22,6 +22,11 @@ import { structView, type StructName, type StructOf } from './types/view.ts'
 export interface OpenOptions {
   /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
   readonly record?: boolean
+  /**
+   * Called now and then while a pipe or the records of a flattened file are gone through, which takes as long as it is
+   * large: the bytes that are done, and of how many, where that is known.
+   */
+  readonly onProgress?: (done: number, of: number | undefined) => void
 }
 
 /**
@@ -29,8 +34,10 @@ export interface OpenOptions {
  * found when they are first asked for.
  */
 export class HostDump {
-  /** The file's name as it was given. */
+  /** The file's name as it was given; of a split dump the first one's. */
   readonly path: string
+  /** The names of all its files as they were given: several for a split dump. */
+  readonly paths: readonly string[]
   /** The physical memory of the host, as far as the dump holds it. */
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
@@ -41,9 +48,10 @@ export class HostDump {
   #allVms: readonly Vm[] | undefined
 
   /** @internal Use `openDump`. */
-  constructor(path: string, options: OpenOptions = {}) {
-    this.path = path
-    const source = openPages(path)
+  constructor(path: string | readonly string[], options: OpenOptions = {}) {
+    this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
+    const source = openPages(this.paths, options.onProgress)
+    this.path = this.paths[0] ?? ''
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
   }
@@ -214,12 +222,15 @@ export class HostDump {
 }
 
 /**
- * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF.
+ * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF, also
+ * flattened. A list of paths opens the parts of a split dump together, in any order. A pipe (`/dev/stdin`) is read to its
+ * end into a temporary file first.
  * Throws DumpError when the file cannot be opened, and FormatError, naming every format that was looked for, when it
  * is none of them.
  */
-export function openDump(path: string, options: OpenOptions = {}): HostDump {
-  if (typeof path !== 'string') {
+export function openDump(path: string | readonly string[], options: OpenOptions = {}): HostDump {
+  const paths: readonly unknown[] = Array.isArray(path) ? path : [path]
+  if (!paths.every((one) => typeof one === 'string')) {
     throw new UsageError("openDump(path) takes the path of a dump: openDump('vmcore')")
   }
   const dump = new HostDump(path, options)

@@ -9,7 +9,8 @@ import { type HostDump, openDump as open, type OpenOptions } from './hostdump.ts
 
 /** `openDump(path)`, and `openDump.sample()`. */
 export interface OpenDump {
-  (path: string, options?: OpenOptions): HostDump
+  /** One path, or those of all parts of a split dump, in any order. */
+  (path: string | readonly string[], options?: OpenOptions): HostDump
   /**
    * The dump that ships with this package: a slice of a real dump of a host with kernel 6.12, two NUMA nodes and a
    * guest called A. It holds the pages for addresses of every kind: mapped, PROT_NONE, swapped, poisoned, never touched.
@@ -18,12 +19,14 @@ export interface OpenDump {
 }
 
 /**
- * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF.
+ * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF, also
+ * flattened. A list of paths opens the parts of a split dump together, in any order. A pipe (`/dev/stdin`) is read to its
+ * end into a temporary file first.
  * Throws DumpError when the file cannot be opened, and FormatError, naming every format that was looked for, when it
  * is none of them.
  */
 export const openDump: OpenDump = Object.assign(
-  (path: string, options?: OpenOptions) => open(path, options),
+  (path: string | readonly string[], options?: OpenOptions) => open(path, options),
   { sample: (options?: OpenOptions) => open(samplePath(), options) },
 )
 

@@ -47,7 +47,7 @@ class ElfPages implements PageSource {
 
   constructor(file: FileBytes) {
     const header = readElfHeader(file)
-    const remarks: string[] = []
+    const remarks = [...(file.remarks ?? [])]
     this.#file = file
     this.#chunks = new ChunkedFile(file, CHUNKS)
     this.#segments = readSegments(this.#chunks, header, remarks)

@@ -11,17 +11,32 @@ export interface FileBytes {
   readonly name: string
   /** The length in bytes. */
   readonly size: number
+  /** What is odd about the way to these bytes: for the dump's own remarks. */
+  readonly remarks?: readonly string[]
   /** Exactly `length` bytes from `offset`. Throws FormatError, naming `what`, when the file ends before. */
   read(offset: number, length: number, what: string): Uint8Array
   close(): void
 }
 
+/** Called now and then while a file is gone through: how many bytes are done, of how many where that is known. */
+export type OnProgress = (done: number, of: number | undefined) => void
+
 /** Opens a file on disk for reading. Throws DumpError with the system's reason when that fails. */
 export function openFile(path: string): FileBytes {
-  let descriptor: number
+  const descriptor = openDescriptor(path)
+  const stat = fstatSync(descriptor)
+  if (!stat.isFile()) {
+    closeSync(descriptor)
+    throw new DumpError('open', `cannot open the dump '${path}': it is not a regular file`)
+  }
+  return descriptorAsFile(descriptor, path, stat.size)
+}
+
+/** Opens a path for reading. Throws DumpError with the system's reason in words. */
+export function openDescriptor(path: string): number {
   try {
     // Not to wait for a writer when the path is a pipe's.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const where = isAbsolute(path) ? '' : ` (in ${process.cwd()})`
     const reason = openReasons[codeOf(error)] ?? reasonOf(error)
@@ -29,16 +44,15 @@ export function openFile(path: string): FileBytes {
       cause: error,
     })
   }
-  const stat = fstatSync(descriptor)
-  if (!stat.isFile()) {
-    closeSync(descriptor)
-    throw new DumpError('open', `cannot open the dump '${path}': it is not a regular file`)
-  }
+}
+
+/** An open file of `size` bytes. `close` closes the descriptor. */
+export function descriptorAsFile(descriptor: number, path: string, size: number): FileBytes {
   return {
     name: path,
-    size: stat.size,
+    size,
     read(offset, length, what) {
-      checkRange(path, stat.size, offset, length, what)
+      checkRange(path, size, offset, length, what)
       const bytes = new Uint8Array(length)
       let done = 0
       // A read may be short on network file systems, and reads above 2 GiB always are.
@@ -87,15 +101,24 @@ const openReasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is no folder',
 }
 
-function codeOf(error: unknown): string {
+/** The system's name of an error, such as `ENOENT`; empty for other errors. */
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
-function reasonOf(error: unknown): string {
+/** An error's message. */
+export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function checkRange(name: string, size: number, offset: number, length: number, what: string) {
+/** Throws FormatError, naming `what`, when a file of `size` bytes does not have these. */
+export function checkRange(
+  name: string,
+  size: number,
+  offset: number,
+  length: number,
+  what: string,
+) {
   if (Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= size) return
   throw new FormatError(
     `${name}: ${what} lies at ${offset}…${offset + length}, but the file ends at ${size}`,

@@ -22,11 +22,11 @@ import {
   type Note,
   type PageSource,
 } from './format.ts'
-import { readHeaders, type KdumpHeaders } from './kdumpheaders.ts'
 import { leftOut } from './level.ts'
 import { isSlice } from './notes.ts'
 import { PageCache } from './pagecache.ts'
 import { Bitmap } from './rank.ts'
+import { inOtherPart, type KdumpPart, partOf, remarksOn, sortParts } from './split.ts'
 
 // Chunks that are kept: 4 MiB of bitmaps and descriptors, 1 MiB of page data, since pages are kept decoded.
 const INDEX_CHUNKS = (4 << 20) / CHUNK_BYTES
@@ -37,7 +37,15 @@ export const kdump: DumpFormat = {
   name: 'kdump-compressed',
   looksFor: `'${KDUMP_SIGNATURE}' at offset 0`,
   probe: (head) => signature(head) === KDUMP_SIGNATURE,
-  open: (file) => new KdumpPages(file),
+  open: (file) => openKdump([file]),
+}
+
+/**
+ * Opens a kdump-compressed dump: one file, or those parts of a split one that are there, in any order.
+ * Throws UsageError for parts that do not belong together.
+ */
+export function openKdump(files: readonly FileBytes[]): PageSource {
+  return new KdumpPages(sortParts(files))
 }
 
 /** The format before it, of kernels up to 2.6.18: known so that it can be refused by name. */
@@ -57,29 +65,49 @@ function signature(head: Uint8Array): string {
 
 const codecNames = new Map(DUMP_DH_COMPRESSED)
 
+/** A part with what is kept of it. */
+interface OpenPart extends KdumpPart {
+  readonly index: ChunkedFile
+  readonly data: ChunkedFile
+  /** Where its first byte would be if the parts lay one behind the other: what its pages are kept by. */
+  readonly offset: number
+  /** Pages saved below its first frame, once they are counted. */
+  savedBefore: number | undefined
+}
+
 class KdumpPages implements PageSource {
   readonly facts: DumpFacts
   readonly endPfn: number
   readonly notes: readonly Note[]
   readonly vmcoreinfo: string | undefined
-  readonly #file: FileBytes
-  readonly #headers: KdumpHeaders
+  readonly #remarks: string[]
+  readonly #parts: readonly [OpenPart, ...OpenPart[]]
   readonly #index: ChunkedFile
-  readonly #data: ChunkedFile
   readonly #exists: Bitmap
   readonly #saved: Bitmap
   readonly #cache = new PageCache()
+  #odd = false
 
-  constructor(file: FileBytes) {
-    const headers = readHeaders(file)
-    this.#file = file
-    this.#headers = headers
-    this.facts = headers.facts
+  constructor(parts: readonly [KdumpPart, ...KdumpPart[]]) {
+    // Every part has all headers, notes and bitmaps.
+    const [{ file, headers }] = parts
+    this.#remarks = [...new Set(parts.flatMap((part) => part.headers.facts.remarks))]
+    this.#remarks.push(...remarksOn(parts))
+    this.facts = { ...headers.facts, remarks: this.#remarks }
     this.endPfn = headers.endPfn
     this.notes = headers.notes
     this.vmcoreinfo = headers.vmcoreinfo
     this.#index = new ChunkedFile(file, INDEX_CHUNKS)
-    this.#data = new ChunkedFile(file, DATA_CHUNKS)
+    let end = 0
+    const open = (part: KdumpPart): OpenPart => {
+      const index = part.file === file ? this.#index : new ChunkedFile(part.file, INDEX_CHUNKS)
+      const data = new ChunkedFile(part.file, DATA_CHUNKS)
+      const offset = end
+      end += part.file.size
+      return { ...part, index, data, offset, savedBefore: undefined }
+    }
+    const [first, ...rest] = parts
+    this.#parts = [open(first), ...rest.map(open)]
     const { existsAt, savedAt, bitmapBytes } = headers
     this.#saved = new Bitmap(this.#index, savedAt, bitmapBytes, 'the bitmap of saved pages')
     this.#exists =
@@ -99,11 +127,11 @@ class KdumpPages implements PageSource {
   }
 
   exists(pfn: number): boolean {
-    return this.#isIn(pfn) && this.#exists.has(pfn)
+    return this.#isIn(pfn) && (this.#exists.has(pfn) || this.#saved.has(pfn))
   }
 
   close(): void {
-    this.#file.close()
+    for (const { file } of this.#parts) file.close()
   }
 
   #isIn(pfn: number): boolean {
@@ -125,56 +153,67 @@ class KdumpPages implements PageSource {
 
   // The page descriptors are in the order of frames, one for each bit in the bitmap of saved pages.
   #savedPage(pfn: number): Uint8Array | Missing {
-    const { descAt, part } = this.#headers
-    if (part && (pfn < part.start || pfn >= part.end)) {
-      const here = `this file has frames ${part.start} to ${part.end}`
-      return { why: 'lost', detail: `the page is in another part of this split dump; ${here}` }
+    if (!this.#odd && !this.#exists.has(pfn)) {
+      this.#odd = true
+      this.#remarks.push(
+        `frame ${pfn} has a page, but the bitmap of memory lacks it: the page is used`,
+      )
     }
-    const first = part && part.start > 0 ? this.#saved.rank(part.start) : 0
-    const at = descAt + page_desc.size * (this.#saved.rank(pfn) - first)
-    if (at + page_desc.size > this.#file.size) {
-      return lost(`the file ends at ${this.#file.size}, the page's descriptor should be at ${at}`)
+    const part = partOf(this.#parts, pfn)
+    if (part === undefined) return lost(inOtherPart(this.#parts, pfn))
+    const { file, index, headers } = part
+    const before = (part.savedBefore ??= part.start > 0 ? this.#saved.rank(part.start) : 0)
+    const at = headers.descAt + page_desc.size * (this.#saved.rank(pfn) - before)
+    if (at + page_desc.size > file.size) {
+      return lost(`the file ends at ${file.size}, the page's descriptor should be at ${at}`)
     }
-    const bytes = this.#index.read(at, page_desc.size, 'page_desc')
+    const bytes = index.read(at, page_desc.size, 'page_desc')
     const view = new DataView(bytes.buffer, bytes.byteOffset, page_desc.size)
     const offset =
       view.getUint32(page_desc.offsets.offset, true) +
       view.getInt32(page_desc.offsets.offset + 4, true) * 2 ** 32
-    const kept = this.#cache.get(offset)
-    if (kept !== undefined) return kept
     const size = view.getUint32(page_desc.offsets.size, true)
     const flags = view.getUint32(page_desc.offsets.flags, true)
-    return this.#decode(offset, size, flags, at)
+    return (
+      misplaced(part, offset, size, at) ??
+      this.#cache.get(part.offset + offset) ??
+      this.#decode(part, offset, size, flags, at)
+    )
   }
 
-  #decode(offset: number, size: number, flags: number, at: number): Uint8Array | Missing {
+  #decode(part: OpenPart, offset: number, size: number, flags: number, at: number) {
     const desc = `page_desc at ${at}`
-    if (offset === 0) {
-      const incomplete = this.#headers.incomplete ? ', the dump is marked as incomplete' : ''
-      return lost(`the page was never written (empty ${desc}${incomplete})`)
-    }
-    if (offset < 0 || size === 0 || size > PAGE_SIZE) {
-      return corrupt(`${desc} says ${size} bytes at ${offset}, which cannot be`)
-    }
-    if (offset + size > this.#file.size) {
-      return lost(`the file ends at ${this.#file.size}, the page's data are at ${offset} (${desc})`)
-    }
-    const data = this.#data.read(offset, size, 'page data')
+    const data = part.data.read(offset, size, 'page data')
+    const key = part.offset + offset
     if (flags === 0) {
       if (size !== PAGE_SIZE) return corrupt(`${desc} says ${size} bytes without compression`)
-      return this.#cache.add(offset, data.slice())
+      return this.#cache.add(key, data.slice())
     }
     const codec = codecs.get(codecNames.get(flags) ?? '')
     if (codec === undefined) {
       return corrupt(`the flags ${hex(flags)} of ${desc} ${flagsProblem(flags)}`)
     }
     try {
-      return this.#cache.add(offset, decode(codec, data, PAGE_SIZE))
+      return this.#cache.add(key, decode(codec, data, PAGE_SIZE))
     } catch (error) {
       if (!(error instanceof DumpError)) throw error
       return corrupt(`its ${size} bytes of data at ${offset} do not decode: ${error.message}`)
     }
   }
+}
+
+// Why a descriptor's data cannot be read, if so.
+function misplaced(part: OpenPart, offset: number, size: number, at: number): Missing | undefined {
+  const desc = `page_desc at ${at}`
+  if (offset === 0) {
+    const incomplete = part.headers.incomplete ? ', the dump is marked as incomplete' : ''
+    return lost(`the page was never written (empty ${desc}${incomplete})`)
+  }
+  if (offset < 0 || size === 0 || size > PAGE_SIZE) {
+    return corrupt(`${desc} says ${size} bytes at ${offset}, which cannot be`)
+  }
+  if (offset + size <= part.file.size) return undefined
+  return lost(`the file ends at ${part.file.size}, the page's data are at ${offset} (${desc})`)
 }
 
 function lost(detail: string): Missing {

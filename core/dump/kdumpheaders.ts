@@ -47,7 +47,7 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
   const block = header.block_size
   const subBytes = file.read(block, kdump_sub_header.sizeAt(version), 'kdump_sub_header')
   const sub = readStruct(kdump_sub_header, viewOf(subBytes), 0, { version })
-  const remarks: string[] = []
+  const remarks = [...(file.remarks ?? [])]
 
   const codecNames = DUMP_DH_COMPRESSED.filter(([bit]) => (header.status & bit) !== 0).map(
     ([, name]) => name,
@@ -55,7 +55,6 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
 
   const frames = locateFrames(header, sub, remarks)
   const part = version >= 2 && sub.split !== 0 ? partOf(header, sub, frames.endPfn) : undefined
-  if (part) remarks.push(`one part of a split dump: frames ${part.start} to ${part.end}`)
   const incomplete = (header.status & DUMP_DH_COMPRESSED_INCOMPLETE) !== 0
   if (incomplete) remarks.push('the dump is incomplete: makedumpfile could not write all pages')
   if (sub.size_eraseinfo > 0n) remarks.push('makedumpfile erased data in it (eraseinfo)')

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Opens a dump by what its bytes say: the table of formats, in probe order.
 
-import { FormatError } from '../errors.ts'
+import { existsSync, realpathSync } from 'node:fs'
+import { FormatError, UsageError } from '../errors.ts'
 import { elf } from './elf.ts'
-import { openFile, type FileBytes } from './file.ts'
+import { type FileBytes, type OnProgress, openFile } from './file.ts'
+import { FlatFile, flatInFlat, isFlat } from './flat.ts'
 import { type DumpFormat, type PageSource } from './format.ts'
-import { diskdump, kdump } from './kdump.ts'
+import { diskdump, kdump, openKdump } from './kdump.ts'
+import { isPipe, openPipe } from './pipe.ts'
 
 /** The formats in the order in which they are asked. A new one is a file and a line here. */
 export const formats: readonly DumpFormat[] = [kdump, diskdump, elf]
@@ -14,20 +17,70 @@ const HEAD_BYTES = 64 << 10
 const SHOWN_BYTES = 16
 
 /**
- * Opens a dump: a path, or bytes from elsewhere. The content decides on the format, never the name.
+ * Opens a dump: a path, several paths (the parts of a split dump, in any order), or bytes from elsewhere. The content
+ * decides on the format, never the name; a flattened file is read as its target. A pipe is read to its end first.
  * Throws FormatError when no format knows it, and then names all that were looked for.
  */
-export function openPages(dump: string | FileBytes): PageSource {
-  const file = typeof dump === 'string' ? openFile(dump) : dump
+export function openPages(
+  dump: string | readonly string[] | FileBytes,
+  onProgress?: OnProgress,
+): PageSource {
+  if (typeof dump === 'string') return openPaths([dump], onProgress)
+  return 'read' in dump ? openOne(dump, onProgress) : openPaths(dump, onProgress)
+}
+
+function openPaths(paths: readonly string[], onProgress?: OnProgress): PageSource {
+  const files: FileBytes[] = []
   try {
-    const head = file.read(0, Math.min(HEAD_BYTES, file.size), 'the first bytes')
-    const format = formats.find((one) => one.probe(head))
-    if (format === undefined) throw unknown(file, head)
-    return format.open(file)
+    for (const path of paths) {
+      refuseTwice(paths, path)
+      files.push(isPipe(path) ? openPipe(path, onProgress) : openFile(path))
+    }
+    const [file, another] = files
+    if (file === undefined) throw new UsageError('no dump given: an empty list of paths')
+    if (another === undefined) return openOne(file, onProgress)
+    return openKdump(files.map((part) => unflattened(part, onProgress)).map(checkKdump))
   } catch (error) {
-    if (typeof dump === 'string') file.close()
+    for (const file of files) file.close()
     throw error
   }
+}
+
+function openOne(given: FileBytes, onProgress?: OnProgress): PageSource {
+  const file = unflattened(given, onProgress)
+  const head = headOf(file)
+  const format = formats.find((one) => one.probe(head))
+  if (format === undefined) throw unknown(file, head)
+  return format.open(file)
+}
+
+function unflattened(file: FileBytes, onProgress?: OnProgress): FileBytes {
+  if (!isFlat(headOf(file))) return file
+  const target = new FlatFile(file, onProgress)
+  if (isFlat(headOf(target))) throw flatInFlat(file.name)
+  return target
+}
+
+function checkKdump(file: FileBytes): FileBytes {
+  if (kdump.probe(headOf(file))) return file
+  const known = formats.find((one) => one.probe(headOf(file)))
+  throw new UsageError(
+    `${file.name} is ${known === undefined ? 'no dump that is known here' : `of format ${known.name}`}: several files are opened together as parts of a split kdump-compressed dump only`,
+  )
+}
+
+function refuseTwice(paths: readonly string[], path: string): void {
+  const same = paths.filter((one) => realPath(one) === realPath(path))
+  if (same.length < 2) return
+  throw new UsageError(`the same part of a split dump is given twice: ${same.join(', ')}`)
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path
+}
+
+function headOf(file: FileBytes): Uint8Array {
+  return file.read(0, Math.min(HEAD_BYTES, file.size), 'the first bytes')
 }
 
 function unknown(file: FileBytes, head: Uint8Array): FormatError {
@@ -36,8 +89,9 @@ function unknown(file: FileBytes, head: Uint8Array): FormatError {
     byte.toString(16).padStart(2, '0'),
   )
   const found = first.length === 0 ? 'it is empty' : `it begins with ${first.join(' ')}`
+  const remarks = file.remarks?.map((remark) => `; ${remark}`).join('') ?? ''
   return new FormatError(
-    `${file.name} is no dump that is known here: ${found}; looked for ${looked}`,
+    `${file.name} is no dump that is known here: ${found}; looked for ${looked}${remarks}`,
     'signature',
     0,
   )

@@ -70,6 +70,10 @@ export async function readQuestions(
     throw usageError(`invalid task or pid value: ${task}`)
   }
   if (addresses.length === 0) throw usageError('-p should be specified')
+  const fromStdin = (argument: string) => argument === '-' || argument === '@-'
+  if (positionals.includes('-') && addresses.some(fromStdin)) {
+    throw usageError('- is either the dump or the addresses: both cannot come from stdin')
+  }
   const gpas: string[] = []
   for (const address of addresses) {
     if (address === '-' || address.startsWith('@')) gpas.push(...(await fromFile(address)))

@@ -2,6 +2,7 @@
 // Opens a dump for a verb, and says what core throws in the command's way.
 import {
   DumpError,
+  formatSize,
   type HostDump,
   openDump,
   type OpenOptions,
@@ -9,22 +10,22 @@ import {
 } from '../../core/index.ts'
 import { CommandError, exitCode, usageError } from './verb.ts'
 
-/** The one dump among the positional arguments; a usage error when there is none or more. */
-export function dumpArgument(positionals: readonly string[]): string {
-  const [path, another] = positionals
-  if (path === undefined) throw usageError('no dump given; DUMP stands before -p')
-  if (another !== undefined) throw usageError(`one dump at a time; "${another}" is too much`)
-  return path
+/** The files of the dump among the positional arguments, `-` as stdin; a usage error when there is none. */
+export function dumpArguments(positionals: readonly string[]): readonly string[] {
+  if (positionals.length === 0) throw usageError('no dump given; DUMP stands before -p')
+  return positionals.map((path) => (path === '-' ? '/dev/stdin' : path))
 }
 
 /** Opens a dump, gives it to `work`, and closes it. What core throws on purpose ends the verb with its message. */
 export async function withDump<T>(
-  path: string,
+  paths: readonly string[],
   work: (dump: HostDump) => T | Promise<T>,
   options?: OpenOptions,
 ): Promise<T> {
   try {
-    const dump = openDump(path, options)
+    const { onProgress, end } = progressLine()
+    const dump = openDump(paths, { ...options, onProgress })
+    end()
     try {
       return await work(dump)
     } finally {
@@ -33,7 +34,26 @@ export async function withDump<T>(
   } catch (error) {
     if (!(error instanceof DumpError)) throw error
     const code = error instanceof UsageError ? exitCode.usage : exitCode.failed
-    const message = error.message.includes(path) ? error.message : `${path}: ${error.message}`
+    const known = paths.some((path) => error.message.includes(path))
+    const message = known ? error.message : `${paths.join(', ')}: ${error.message}`
     throw new CommandError(message, code, { cause: error })
+  }
+}
+
+/** What is read of a pipe or a large flattened file, on one line of a terminal, from the first second on. */
+function progressLine(): { onProgress: (done: number, of?: number) => void; end: () => void } {
+  let next = performance.now() + 1000
+  let shown = false
+  return {
+    onProgress(done, of) {
+      if (!process.stderr.isTTY || performance.now() < next) return
+      next = performance.now() + 200
+      shown = true
+      const total = of === undefined ? '' : ` of ${formatSize(of)}`
+      process.stderr.write(`\r\x1b[Kreading the dump: ${formatSize(done)}${total}`)
+    },
+    end() {
+      if (shown) process.stderr.write('\r\x1b[K')
+    },
   }
 }

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `qemu-vtop info`: what a dump is.
 import { viewOf } from '../../core/index.ts'
-import { dumpArgument, withDump } from './dumps.ts'
+import { dumpArguments, withDump } from './dumps.ts'
 import { exitCode, parseArguments, print, type Verb } from './verb.ts'
 
-const help = `Usage: qemu-vtop info DUMP
+const help = `Usage: qemu-vtop info DUMP...
 
 Shows what a dump is: its format and dump level, the host's kernel, where the
 kernel lies in memory and how that was found, and the virtual machines with the
-pids to give to vtop -g.
+pids to give to vtop -g. Several files are the parts of one split dump, and - is
+a dump on stdin.
 
 Examples:
   qemu-vtop info vmcore
   qemu-vtop info /var/crash/127.0.0.1-2026-11-23-04:05/vmcore | less
+  ssh host makedumpfile -F -c -d 31 /proc/vmcore | qemu-vtop info -
 
 Exit codes:
   0  shown
@@ -22,7 +24,7 @@ Exit codes:
 
 async function run(args: readonly string[]): Promise<number> {
   const { positionals } = parseArguments({ args: [...args], allowPositionals: true })
-  return withDump(dumpArgument(positionals), async (dump) => {
+  return withDump(dumpArguments(positionals), async (dump) => {
     await print(`${(viewOf(dump)?.text ?? dump.release).trimEnd()}\n`)
     return exitCode.ok
   })

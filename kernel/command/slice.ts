@@ -11,10 +11,10 @@ import {
   type Vm,
 } from '../../core/index.ts'
 import { type Questions, readQuestions, subjectOf } from './addresses.ts'
-import { dumpArgument, withDump } from './dumps.ts'
+import { dumpArguments, withDump } from './dumps.ts'
 import { exitCode, print, usageError, type Verb } from './verb.ts'
 
-const help = `Usage: qemu-vtop slice DUMP OUT -g PID|TASKP -p GPA... [--content] [--force]
+const help = `Usage: qemu-vtop slice DUMP... OUT -g PID|TASKP -p GPA... [--content] [--force]
 
 Writes the pages that are needed to translate some addresses to a dump of their
 own: a standard kdump-compressed file of a few MB, small enough to be sent. It
@@ -26,7 +26,7 @@ For crash and drgn it also has the kernel's own variables (its log among them),
 the per-CPU area of each CPU (about 7 KB), the variables of modules, and tasks
 with their kernel stacks, those of virtual machines first: at most 1000 tasks,
 about 2 KB each. --minimal leaves all this out, for a report of a bug in this
-program.
+program. Several files before OUT are the parts of one split dump.
 
   -g, --task PID|TASKP   the process (QEMU or another), as for vtop
       --vm VM            instead of -g: a virtual machine, as for vtop
@@ -49,11 +49,11 @@ Exit codes:
 
 async function run(args: readonly string[]): Promise<number> {
   const questions = await readQuestions(args, ['force', 'content', 'minimal'])
-  const [path, out, ...more] = questions.positionals
-  if (path === undefined || out === undefined) throw usageError('DUMP and OUT must be given')
-  dumpArgument([path, ...more])
+  const out = questions.positionals.at(-1)
+  const paths = questions.positionals.slice(0, -1)
+  if (out === undefined || paths.length === 0) throw usageError('DUMP and OUT must be given')
   return withDump(
-    path,
+    dumpArguments(paths),
     async (dump) => {
       const replace = questions.switches.has('force')
       if (!replace && existsSync(out))

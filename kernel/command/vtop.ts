@@ -2,15 +2,16 @@
 // `qemu-vtop vtop`: guest physical addresses in, host addresses or the reason why there is none out.
 import { CorruptError, FaultError, qemuVtop } from '../../core/index.ts'
 import { readQuestions, subjectOf } from './addresses.ts'
-import { dumpArgument, withDump } from './dumps.ts'
+import { dumpArguments, withDump } from './dumps.ts'
 import { exitCode, print, type Verb } from './verb.ts'
 
-const help = `Usage: qemu-vtop vtop DUMP -g PID|TASKP -p GPA... [--json]
+const help = `Usage: qemu-vtop vtop DUMP... -g PID|TASKP -p GPA... [--json]
 
 Translates guest physical addresses (gpa) of the virtual machine that a process
 of the dumped host runs: to the host virtual address in that process, and
 through its page tables to the host physical address. An address without a page
-is answered with the reason.
+is answered with the reason. Several files are the parts of one split dump, and
+- is a dump on stdin.
 
   -g, --task PID|TASKP   the process (QEMU or another): a pid in decimal, or the
                          address of its task_struct in hex
@@ -24,6 +25,7 @@ Examples:
   qemu-vtop vtop vmcore -g 191579 -p 34de5840
   qemu-vtop vtop vmcore -g ffff8806edca49e0 -p 34de5840 0x1000 fffff000
   qemu-vtop vtop vmcore -g 191579 -p @addresses.txt --json | jq '.[].hpa'
+  qemu-vtop vtop vmcore.1 vmcore.2 vmcore.3 -g 191579 -p 34de5840
   cut -f1 addresses.tsv | qemu-vtop vtop vmcore --vm web01 -p -
 
 Exit codes:
@@ -39,8 +41,7 @@ const pieceSize = 65_536
 
 async function run(args: readonly string[]): Promise<number> {
   const questions = await readQuestions(args, ['json'])
-  const path = dumpArgument(questions.positionals)
-  return withDump(path, async (dump) => {
+  return withDump(dumpArguments(questions.positionals), async (dump) => {
     const subject = subjectOf(dump, questions)
     const { gpas, switches } = questions
     const json = switches.has('json')

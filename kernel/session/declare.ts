@@ -13,7 +13,7 @@ const declared = new Set<string>()
 const offered = new Set<string>()
 
 /** Opened by the cell that runs; their types are declared at its end. */
-const opened: { readonly dump: Core.HostDump; readonly path: string }[] = []
+const opened: { readonly dump: Core.HostDump; readonly paths: readonly string[] }[] = []
 let core: typeof Core | undefined
 let count = 0
 
@@ -26,7 +26,7 @@ export function listenToCore(exported: Readonly<Record<string, unknown>>, bars: 
   core = exported as typeof Core
   core.onProgress((work) => bars.start(work))
   // A cell may change its working directory later.
-  core.onOpen((dump) => opened.push({ dump, path: resolve(dump.path) }))
+  core.onOpen((dump) => opened.push({ dump, paths: dump.paths.map((path) => resolve(path)) }))
 }
 
 /**
@@ -34,10 +34,10 @@ export function listenToCore(exported: Readonly<Record<string, unknown>>, bars: 
  * not enough of a kernel, is passed over: who asks it for a structure is told why.
  */
 export function declareOpened(): void {
-  for (const { dump, path } of opened.splice(0)) {
+  for (const { dump, paths } of opened.splice(0)) {
     try {
       declareTypes(dump.declarations())
-      offerNames(path)
+      offerNames(paths)
     } catch (error) {
       // Nothing may keep a cell from its end.
       if (core !== undefined && error instanceof core.DumpError) continue
@@ -60,14 +60,16 @@ export function declareTypes(text: string): void {
  * Tells the compiler what the dump holds, for completion. To list a kernel's symbols takes half a second, so a thread
  * of its own does it. What it cannot read is not offered: who asks for it in a cell is told why.
  */
-function offerNames(path: string): void {
-  const { mtimeMs, size } = statSync(path)
-  const version = `${path} ${mtimeMs} ${size}`
+function offerNames(paths: readonly string[]): void {
+  const stats = paths.map((path) => statSync(path))
+  // What came out of a pipe does not come again.
+  if (!stats.every((stat) => stat.isFile())) return
+  const version = stats.map(({ mtimeMs, size }, i) => `${paths[i] ?? ''} ${mtimeMs} ${size}`).join()
   if (offered.has(version)) return
   offered.add(version)
   const name = `dump-${offered.size}.names`
   const thread = new Worker(new URL('./dumpnames.js', import.meta.url), {
-    workerData: path,
+    workerData: paths,
     execArgv: [],
   })
   thread.unref()

@@ -7,7 +7,8 @@ import type { DumpNames } from '../frames.ts'
 /** A host with more processes than this is not offered whole. */
 const mostTasks = 20_000
 
-const dump = openDump(String(workerData))
+const paths: unknown = workerData
+const dump = openDump(Array.isArray(paths) ? paths.map(String) : String(paths))
 const known: DumpNames = {
   tasks: read(() => tasksOf(dump), []),
   vms: read(() => vmsOf(dump), []),

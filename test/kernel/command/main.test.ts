@@ -53,7 +53,11 @@ const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     /did you mean: qemu-vtop vtop package\.json -g 1 -p 0/,
   ],
   'info without a dump': [['info'], /^qemu-vtop info: no dump given/],
-  'info with two dumps': [['info', 'a', 'b'], /"b" is too much/],
+  'info with a dump twice': [
+    ['info', import.meta.filename, import.meta.filename],
+    /is given twice/,
+  ],
+  'the dump and the addresses on stdin': [['vtop', '-', '-g', '1', '-p', '-'], /both cannot come/],
   'an unknown flag': [['info', '--fast'], /^qemu-vtop info: Unknown option '--fast'\n/],
   'run without a notebook': [['run'], /no notebook given/],
   'slice without OUT': [['slice', 'a', '-g', '1', '-p', '0'], /DUMP and OUT must be given/],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A dump's bitmap of frames: is a frame's bit set, and how many are set below it.
+// A dump's bitmap of frames: is a frame's bit set, how many are set below it, and where the runs of them are.
 
 import { type FileBytes } from './file.ts'
 
@@ -9,6 +9,16 @@ const SECTION_BYTES = 8 << 10
 const SECTION_BITS = SECTION_BYTES * 8
 const BLOCK_BYTES = 64
 const BLOCKS = SECTION_BYTES / BLOCK_BYTES
+/** Sections that are read and counted at once. */
+const BATCH = 128
+
+// Most sections of a large bitmap are these: memory that is not there or left out, and memory that is. To compare is
+// ten times as fast as to count.
+const noBits = new Uint8Array(SECTION_BYTES)
+const allBits = new Uint8Array(SECTION_BYTES).fill(0xff)
+
+/** Frames from the first to below the second. */
+export type FrameRange = readonly [from: number, to: number]
 
 /**
  * One bitmap, least significant bit first. Nothing is read before the first question; `rank` counts from where the
@@ -21,7 +31,8 @@ export class Bitmap {
   readonly #what: string
   // Set bits before each section, and before each block within its section, as far as counted.
   readonly #before: number[] = [0]
-  readonly #inSection: Uint16Array[] = []
+  readonly #inSections: Uint16Array[] = []
+  #counted = 0
   #view: DataView = new DataView(new ArrayBuffer(0))
   #viewed = -1
 
@@ -45,11 +56,12 @@ export class Bitmap {
   rank(pfn: number): number {
     const end = Math.min(pfn, this.#bytes * 8)
     const section = Math.floor(end / SECTION_BITS)
-    for (let next = this.#inSection.length; next <= section; next++) this.#count(next)
+    while (this.#counted <= section) this.#count(section)
     const bit = end - section * SECTION_BITS
     const block = Math.floor(bit / (BLOCK_BYTES * 8))
     const view = this.#section(section)
-    let sum = (this.#before[section] ?? 0) + (this.#inSection[section]?.[block] ?? 0)
+    const counts = this.#inSections[Math.floor(section / BATCH)]
+    let sum = (this.#before[section] ?? 0) + (counts?.[(section % BATCH) * BLOCKS + block] ?? 0)
     let at = block * BLOCK_BYTES
     for (; at + 4 <= bit >> 3; at += 4) sum += popcount(view.getUint32(at, true))
     for (; at < bit >> 3; at++) sum += popcount(view.getUint8(at))
@@ -57,20 +69,51 @@ export class Bitmap {
     return sum
   }
 
-  // Sections are counted in order, so the sum before this one is known.
-  #count(section: number): void {
-    const view = this.#section(section)
-    const counts = new Uint16Array(BLOCKS)
-    let sum = 0
-    for (let block = 0; block < BLOCKS; block++) {
-      counts[block] = sum
-      const end = Math.min((block + 1) * BLOCK_BYTES, view.byteLength)
-      let at = block * BLOCK_BYTES
-      for (; at + 4 <= end; at += 4) sum += popcount(view.getUint32(at, true))
-      for (; at < end; at++) sum += popcount(view.getUint8(at))
+  /** The runs of set bits below a frame, in ascending order. Reads the bitmap up to there, and keeps nothing. */
+  *runs(end: number): Generator<FrameRange> {
+    const bytes = Math.min(this.#bytes, Math.ceil(end / 8))
+    let from = -1
+    for (let at = 0; at < bytes; at += SECTION_BYTES) {
+      const part = this.#file.read(
+        this.#offset + at,
+        Math.min(SECTION_BYTES, bytes - at),
+        this.#what,
+      )
+      if (isAll(part, from < 0 ? noBits : allBits)) continue
+      for (let i = 0; i < part.length; i++) {
+        const byte = part[i] ?? 0
+        if (byte === (from < 0 ? 0 : 0xff)) continue
+        for (let bit = 0; bit < 8; bit++) {
+          const set = ((byte >> bit) & 1) === 1
+          if (set === from >= 0) continue
+          const pfn = (at + i) * 8 + bit
+          if (!set && from < end) yield [from, Math.min(pfn, end)]
+          from = set ? pfn : -1
+        }
+      }
     }
-    this.#inSection[section] = counts
-    this.#before[section + 1] = (this.#before[section] ?? 0) + sum
+    if (from >= 0 && from < end) yield [from, Math.min(bytes * 8, end)]
+  }
+
+  // Counts the next batch of sections, up to the one that is wanted: in order, so the sum before each is known.
+  #count(wanted: number): void {
+    const first = this.#counted
+    const batch = Math.floor(first / BATCH)
+    const end = Math.min(wanted + 1, (batch + 1) * BATCH)
+    const at = first * SECTION_BYTES
+    const length = Math.max(0, Math.min((end - first) * SECTION_BYTES, this.#bytes - at))
+    const bytes = this.#file.read(this.#offset + at, length, this.#what)
+    const counts = (this.#inSections[batch] ??= new Uint16Array(BATCH * BLOCKS))
+    for (let section = first; section < end; section++) {
+      const from = (section - first) * SECTION_BYTES
+      const part = bytes.subarray(from, from + SECTION_BYTES)
+      const inSection = counts.subarray(
+        (section % BATCH) * BLOCKS,
+        ((section % BATCH) + 1) * BLOCKS,
+      )
+      this.#before[section + 1] = (this.#before[section] ?? 0) + countSection(part, inSection)
+    }
+    this.#counted = end
   }
 
   #section(section: number): DataView {
@@ -82,6 +125,39 @@ export class Bitmap {
     this.#viewed = section
     return this.#view
   }
+}
+
+/** Fills in how many bits are set before each block, and gives how many there are. */
+function countSection(part: Uint8Array, before: Uint16Array): number {
+  if (isAll(part, noBits)) return 0
+  if (part.length === SECTION_BYTES && isAll(part, allBits)) {
+    for (let block = 0; block < BLOCKS; block++) before[block] = block * BLOCK_BYTES * 8
+    return SECTION_BITS
+  }
+  const words = wordsOf(part)
+  const step = BLOCK_BYTES / 4
+  let sum = 0
+  for (let block = 0; block < BLOCKS; block++) {
+    before[block] = sum
+    const end = Math.min((block + 1) * step, words.length)
+    for (let i = block * step; i < end; i++) sum += popcount(words[i] ?? 0)
+  }
+  return sum
+}
+
+function isAll(part: Uint8Array, pattern: Uint8Array): boolean {
+  return Buffer.compare(part, pattern.subarray(0, part.length)) === 0
+}
+
+/** The bytes as 32-bit words, in whatever order: to be counted. Zeros fill the last one. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const count = Math.ceil(bytes.length / 4)
+  if (bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0) {
+    return new Int32Array(bytes.buffer, bytes.byteOffset, count)
+  }
+  const words = new Int32Array(count)
+  new Uint8Array(words.buffer).set(bytes)
+  return words
 }
 
 function popcount(word: number): number {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The benchmarks: what a user waits for, and what the machine could do at best. Prints, and judges nothing.
-import { cpus } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDump, qemuVtop } from '../../core/index.ts'
 import { kernels, realDump, root } from '../place.ts'
 import { truthOf } from '../truth.ts'
+import { LARGE_FRAMES, writeLargeElf, writeLargeKdump } from './large.ts'
 import { measureNode } from './process.ts'
+import { storedIn, storedRates } from './stored.ts'
 
 const command = 'dist/kernel/command/main.js'
 const sample = join(root, 'notebooks/sample.kdump')
@@ -37,6 +40,54 @@ for (const kernel of kernels) {
   if (skip === false)
     row(`  qemuVtop on the dump of ${kernel}`, translationsPerSecond(kernel, path))
 }
+
+process.stdout.write('\n')
+row('a dump of 16 TB: open, one page (5 runs)', 'median', 'min … max', 'peak memory')
+const large = mkdtempSync(join(tmpdir(), 'bench-large-'))
+try {
+  for (const [name, write] of [
+    ['ELF, sparse', writeLargeElf],
+    [
+      'kdump, few pages',
+      (path: string) => {
+        writeLargeKdump(path, false)
+      },
+    ],
+    [
+      'kdump, every fourth page',
+      (path: string) => {
+        writeLargeKdump(path, true)
+      },
+    ],
+  ] as const) {
+    const path = join(large, 'vmcore')
+    write(path)
+    for (const [where, pfn] of [
+      ['first', LARGE_FRAMES[0]],
+      ['last', LARGE_FRAMES[1]],
+    ] as const) {
+      row(
+        `  ${name}, the ${where} frame`,
+        ...figures('test/bench/firstpage.js', [path, String(pfn)], 'dist/'),
+      )
+    }
+    rmSync(path)
+  }
+} finally {
+  rmSync(large, { recursive: true })
+}
+
+process.stdout.write('\n')
+row('pages at random, the dump of 6.12', 'per second', 'to zlib alone')
+const { path: stored, skip: noStored } = realDump('6.12')
+if (noStored === false) {
+  const found = storedIn(stored)
+  const { all, own, zlib } = storedRates(stored, found)
+  const of = (rate: number) => [Math.round(rate).toLocaleString('en'), (rate / zlib).toFixed(2)]
+  row(`  ${found.saved.length} saved pages`, ...of(all))
+  row(`  ${found.compressed.length} with a zlib stream of their own`, ...of(own))
+  row('  zlib alone, the same streams in memory', ...of(zlib))
+} else process.stdout.write(`  skipped, ${noStored}\n`)
 
 function firstAnswer(path: string, pid: number, gpa: string): string[] {
   return figures(command, ['vtop', path, '-g', String(pid), '-p', gpa])

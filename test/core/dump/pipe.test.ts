@@ -66,7 +66,10 @@ describe('A dump out of a pipe', () => {
     const inOrder = buildFlat(cutIntoRecords(kdump, 20).toSorted(([a], [b]) => a - b))
     const source = openPages(pipe(`head -c ${inOrder.length - 20} ${file(inOrder)}`))
     assert.deepEqual(source.page(1), pages.get(1))
-    assert.match(source.facts.remarks.join(), /the flattened stream is cut off: .* without an end mark/)
+    assert.match(
+      source.facts.remarks.join(),
+      /the flattened stream is cut off: .* without an end mark/,
+    )
     source.close()
   })
 

@@ -15,12 +15,23 @@ function randomBytes(length: number): Uint8Array {
   })
 }
 
+// Sections of 8 KiB: all bits, no bits, random ones.
+function sections(...rows: readonly string[]): Uint8Array {
+  const kinds = { '0': new Uint8Array(8192), '1': new Uint8Array(8192).fill(0xff) }
+  return Uint8Array.from(
+    Array.from(rows.join('')).flatMap((kind) => [
+      ...(kind === '0' || kind === '1' ? kinds[kind] : randomBytes(8192)),
+    ]),
+  )
+}
+
 const patterns: readonly [name: string, bits: Uint8Array][] = [
   ['one byte', Uint8Array.of(0b10110001)],
   ['no bits', new Uint8Array(20_000)],
   ['all bits', new Uint8Array(20_000).fill(0xff)],
   ['a size that is no multiple of anything', randomBytes(16_384 + 64 + 4 + 3)],
   ['exactly two sections', randomBytes(16_384)],
+  ['sections that are full, empty and neither', sections('10x', '011', 'x01', 'xxx')],
 ]
 describe('Bitmap', () => {
   for (const [name, bits] of patterns) {
@@ -43,6 +54,23 @@ describe('Bitmap', () => {
         assert.equal(bitmap.rank(pfn), ranks[pfn])
       assert.equal(bitmap.has(bits.length * 8), false)
       assert.equal(bitmap.has(-1), false)
+    })
+  }
+
+  for (const [name, bits] of patterns) {
+    it(`lists the runs of set bits up to any frame: ${name}`, () => {
+      const bitmap = new Bitmap(bytesAsFile('bits', bits), 0, bits.length, 'bitmap')
+      const last = bits.length * 8
+      for (const end of [0, 1, 5, 8, 65_536, 65_537, last - 3, last, last + 100]) {
+        const wanted: [number, number][] = []
+        for (let pfn = 0; pfn < Math.min(end, last); pfn++) {
+          if ((((bits[pfn >> 3] ?? 0) >> (pfn & 7)) & 1) === 0) continue
+          const run = wanted.at(-1)
+          if (run?.[1] === pfn) run[1]++
+          else wanted.push([pfn, pfn + 1])
+        }
+        assert.deepEqual([...bitmap.runs(end)], wanted, `up to ${end}`)
+      }
     })
   }
 

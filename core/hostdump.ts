@@ -9,6 +9,7 @@ import { type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
 import { type Vm, Vms } from './kvm/vm.ts'
+import { type Given, type OnScan } from './linux/found.ts'
 import { type Bases, Host } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening.ts'
@@ -22,6 +23,17 @@ import { structView, type StructName, type StructOf } from './types/view.ts'
 export interface OpenOptions {
   /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
   readonly record?: boolean
+  /**
+   * What is known of the host's kernel, for dumps in which it is not found (`DumpError` with code `no-kernel`). Each
+   * is verified, and refused when it does not fit. `physBase`: a bigint, or hex text; it can be negative.
+   */
+  readonly physBase?: bigint | number | string
+  /** The value of CR3 of one of the host's processors: a bigint, or hex text. */
+  readonly cr3?: bigint | number | string
+  /** The host's VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
+  readonly vmcoreinfo?: string
+  /** Is told how far a search through all of the dump has come; what it throws ends the search. */
+  readonly onScan?: OnScan
   /**
    * Called now and then while a pipe or the records of a flattened file are gone through, which takes as long as it is
    * large: the bytes that are done, and of how many, where that is known.
@@ -41,6 +53,8 @@ export class HostDump {
   /** The physical memory of the host, as far as the dump holds it. */
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
+  readonly #given: Given
+  readonly #onScan: OnScan | undefined
   #isClosed = false
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
@@ -50,8 +64,10 @@ export class HostDump {
   /** @internal Use `openDump`. */
   constructor(path: string | readonly string[], options: OpenOptions = {}) {
     this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
-    const source = openPages(this.paths, options.onProgress)
     this.path = this.paths[0] ?? ''
+    this.#given = givenBy(options)
+    this.#onScan = options.onScan
+    const source = openPages(this.paths, options.onProgress)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
   }
@@ -209,7 +225,7 @@ export class HostDump {
     if (this.#linux === undefined && this.#isClosed) {
       throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
     }
-    return (this.#linux ??= new Linux(new Host(this.memory)))
+    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, this.#onScan)))
   }
 
   get #taskFinder(): Tasks<Vm> {
@@ -245,6 +261,20 @@ export function onOpen(listener: (dump: HostDump) => void): () => void {
   listeners.add(listener)
   return () => {
     listeners.delete(listener)
+  }
+}
+
+function givenBy({ physBase, cr3, vmcoreinfo }: OpenOptions): Given {
+  const call = 'openDump(path, {physBase, cr3})'
+  // Bits 63 to 52 of a negative phys_base are ones where it is written as an address.
+  const negative = typeof physBase === 'string' ? /^-(.*)$/.exec(physBase)?.[1] : undefined
+  const isNegative = (typeof physBase === 'bigint' || typeof physBase === 'number') && physBase < 0
+  const size = isNegative ? -BigInt(physBase) : (negative ?? physBase)
+  const base = size === undefined ? undefined : BigInt.asIntN(64, addressOf(size, call))
+  return {
+    physBase: base !== undefined && (isNegative || negative !== undefined) ? -base : base,
+    cr3: cr3 === undefined ? undefined : addressOf(cr3, call),
+    vmcoreinfo,
   }
 }
 

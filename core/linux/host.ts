@@ -2,7 +2,7 @@
 // The Linux of the dumped host: from bare pages to kernel memory, symbols and types that can be asked.
 
 import { hex } from '../bytes/hex.ts'
-import { DumpError, FaultError, FormatError, MissingError } from '../errors.ts'
+import { FormatError, MissingError } from '../errors.ts'
 import { type PagingRules } from '../paging/x86_64.ts'
 import { KernelSpace, TEXT_MAP } from '../space/kva.ts'
 import { type PhysicalMemory } from '../space/physical.ts'
@@ -11,9 +11,10 @@ import { type Symbols } from '../symbols/table.ts'
 import { readBtf } from '../types/btf.ts'
 import { bytes, layout } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
-import { parseVmcoreinfo, type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
-import { scanVmcoreinfo } from '../vmcoreinfo/scan.ts'
-import { findDirectMap, findPhysBase, type Found } from './bases.ts'
+import { type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
+import { findDirectMap } from './bases.ts'
+import { findKernel, type VmcoreinfoOrigin } from './findkernel.ts'
+import { type Found, type Given, type OnScan } from './found.ts'
 import { Modules } from './module.ts'
 
 /**
@@ -56,14 +57,16 @@ export interface Bases {
   readonly directMap: Found<bigint>
   readonly vmalloc: bigint
   readonly vmemmap: bigint
+  /** Where VMCOREINFO, which names the first addresses, was found. */
+  readonly vmcoreinfo: Found<VmcoreinfoOrigin>
+  /** What a reader should know about how these were found. */
+  readonly remarks: readonly string[]
 }
 
 /** The dumped kernel. Everything but the bases is found when it is first asked for. */
 export class Host {
   readonly memory: PhysicalMemory
   readonly vmcoreinfo: Vmcoreinfo
-  /** Where VMCOREINFO was found: `note` or `scan`. */
-  readonly vmcoreinfoFrom: 'note' | 'scan'
   readonly space: KernelSpace
   readonly symbols: Symbols
   readonly rules: PagingRules
@@ -71,11 +74,11 @@ export class Host {
   #types: Types | undefined
   #modules: Modules | undefined
 
-  constructor(memory: PhysicalMemory) {
+  /** `given` is what the user knows of it; `onScan` is told how far a search through the dump has come. */
+  constructor(memory: PhysicalMemory, given: Given = {}, onScan?: OnScan) {
     this.memory = memory
-    const start = findVmcoreinfo(memory)
+    const start = findKernel(memory, given, onScan)
     this.vmcoreinfo = start.vmcoreinfo
-    this.vmcoreinfoFrom = start.from
     const imageSize = this.vmcoreinfo.number('KERNEL_IMAGE_SIZE') ?? 0x40000000n
     this.space = new KernelSpace(memory, start.physBase.value, imageSize)
     this.symbols = openKallsyms(this.space, this.vmcoreinfo)
@@ -107,6 +110,8 @@ export class Host {
       directMap,
       vmalloc,
       vmemmap,
+      vmcoreinfo: start.origin,
+      remarks: start.remarks,
     }
   }
 
@@ -188,34 +193,4 @@ export class Host {
     }
     return readBtf(this.space.bytes(start, Number(size)), 'vmlinux')
   }
-}
-
-/** VMCOREINFO of this host and a phys_base that agrees with it. */
-function findVmcoreinfo(memory: PhysicalMemory): {
-  vmcoreinfo: Vmcoreinfo
-  from: 'note' | 'scan'
-  physBase: Found<bigint>
-} {
-  const { source } = memory
-  const failures: string[] = []
-  const candidates = function* (): Generator<['note' | 'scan', string]> {
-    if (source.vmcoreinfo !== undefined) yield ['note', source.vmcoreinfo]
-    // The guests of a host can have notes of their own in its memory: each is tried, the first that verifies is taken.
-    for (const found of scanVmcoreinfo(source)) yield ['scan', found.text]
-  }
-  for (const [from, text] of candidates()) {
-    try {
-      const vmcoreinfo = parseVmcoreinfo(text)
-      return { vmcoreinfo, from, physBase: findPhysBase(memory, vmcoreinfo) }
-    } catch (error) {
-      if (!(error instanceof DumpError)) throw error
-      failures.push(error.message)
-    }
-  }
-  throw new FaultError(
-    'physical',
-    0,
-    'not-mapped',
-    `no VMCOREINFO of the host was found, neither as a note nor in its memory${failures.map((f) => `; ${f}`).join('')}`,
-  )
 }

@@ -41,7 +41,7 @@ export function dumpView(dump: DumpSummary, options: ViewOptions = {}): View {
     ...orWhyNot('kernel', () => [kernelBlock(dump), basesBlock(dump)]),
     ...orWhyNot('virtual machines', () => vmBlocks(dump, options)),
   ]
-  const { remarks } = dump.facts
+  const remarks = [...dump.facts.remarks, ...remarksOf(dump)]
   if (remarks.length > 0) blocks.push({ kind: 'note', text: printable(remarks.join('; '), 1000) })
   return { text: textOf(blocks), blocks, charts: [] }
 }
@@ -81,12 +81,23 @@ function levelOf(level: number | undefined): { value: string | null; remark?: st
     : { value: level.toString(), remark: `left out: ${leftOut(level)}` }
 }
 
+/** Remarks on how the kernel was found; none where it was not, which its own block tells. */
+function remarksOf(dump: DumpSummary): readonly string[] {
+  try {
+    return dump.bases.remarks
+  } catch (error) {
+    if (!(error instanceof DumpError)) throw error
+    return []
+  }
+}
+
 function basesBlock({ bases }: DumpSummary): FieldsBlock {
-  const { physBase, kaslrOffset, directMap, vmalloc, vmemmap } = bases
+  const { physBase, kaslrOffset, directMap, vmalloc, vmemmap, vmcoreinfo } = bases
   return {
     kind: 'fields',
     caption: 'bases',
     fields: [
+      { name: 'VMCOREINFO', value: vmcoreinfo.value, remark: vmcoreinfo.from },
       { name: 'KASLR offset', value: kaslrOffset === undefined ? null : hex(kaslrOffset) },
       { name: 'phys_base', value: hex(physBase.value), remark: physBase.from },
       { name: 'direct map', value: hex(directMap.value), remark: directMap.from },

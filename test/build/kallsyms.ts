@@ -111,7 +111,8 @@ export function writeKallsyms(
   if (era.order === 'addresses last') addresses()
   if (era.sequences === 'last') write('seqs_of_names', sequences)
 
-  memory.bytes(Number(dataAt - TEXT_MAP), Buffer.from('Linux\0'))
+  const name = ['Linux', 'node', '1.2.3-test'].map((text) => text.padEnd(65, '\0')).join('')
+  memory.bytes(Number(dataAt - TEXT_MAP), Buffer.from(name.padEnd(6 * 65, '\0')))
   const noKeys =
     `OSRELEASE=1.2.3-test\nSYMBOL(_stext)=${stext.toString(16)}\n` +
     `SYMBOL(init_uts_ns)=${dataAt.toString(16)}\nNUMBER(phys_base)=0\n`

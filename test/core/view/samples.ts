@@ -287,6 +287,8 @@ export const someDump = {
     directMap: { value: 0xffff888000000000n, from: 'page_offset_base' },
     vmalloc: 0xffffc90000000000n,
     vmemmap: 0xffffea0000000000n,
+    vmcoreinfo: { value: 'note', from: 'the dump has it' },
+    remarks: [],
   },
   host: { rules: { levels: 4 }, vmcoreinfo: { crashTime: undefined } },
   vms: [someVm, { ...someVm, name: null, uuid: null, task: null }],

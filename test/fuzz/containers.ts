@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { bytesAsFile } from '../../core/dump/file.ts'
 import { openPages } from '../../core/dump/open.ts'
 import { buildElf } from '../build/elf.ts'
+import { buildFlat, cutIntoRecords } from '../build/flat.ts'
 import { buildKdump } from '../build/kdump.ts'
 import { patterned } from '../build/pages.ts'
 import { type FuzzTarget } from './target.ts'
@@ -31,11 +32,16 @@ function readAll(bytes: Uint8Array): boolean {
 
 const files: readonly (readonly [name: string, bytes: Uint8Array, dense: readonly number[]])[] = [
   ...[1, 3, 6].flatMap((version) =>
-    (['none', 'zlib', 'zstd'] as const).map((codec) => {
+    (['none', 'zlib', 'lzo', 'snappy', 'zstd'] as const).map((codec) => {
       const { bytes, descAt } = buildKdump({ version, codec, pages, notes })
       return [`kdump version ${version}, ${codec}`, bytes, [0, 256, 4096, descAt]] as const
     }),
   ),
+  [
+    'flattened kdump',
+    buildFlat(cutIntoRecords(buildKdump({ codec: 'zlib', pages, notes }).bytes, 700)),
+    [0, 4096, 4812],
+  ],
   [
     'ELF',
     buildElf({

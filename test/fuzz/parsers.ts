@@ -3,6 +3,7 @@
 import { deflateSync } from 'node:zlib'
 import { codecs, decode } from '../../core/codec/index.ts'
 import { parseNotes, writeNotes } from '../../core/dump/notes.ts'
+import { qemuCpus } from '../../core/dump/qemunote.ts'
 import { type PagingRules } from '../../core/paging/x86_64.ts'
 import { scan } from '../../core/paging/scan.ts'
 import { walk } from '../../core/paging/walk.ts'
@@ -11,6 +12,7 @@ import { declareStructs } from '../../core/types/declare.ts'
 import { parseVmcoreinfo } from '../../core/vmcoreinfo/parse.ts'
 import { BtfBuilder } from '../build/btf.ts'
 import { zstdFrame } from '../build/kdump.ts'
+import { lz4Block, lzoBlock, snappyBlock } from '../build/lz.ts'
 import { patterned } from '../build/pages.ts'
 import { type FuzzTarget } from './target.ts'
 
@@ -20,6 +22,11 @@ const page = patterned([7]).get(7) ?? new Uint8Array(4096)
 const blocks: readonly (readonly [codec: string, block: Uint8Array])[] = [
   ['zlib', deflateSync(page)],
   ['zstd', zstdFrame(page)],
+  ['lzo', lzoBlock(page)],
+  // lzo-rle: a first byte of 17 and version 1 in front of the same instructions.
+  ['lzo-rle', Uint8Array.from([17, 1, ...lzoBlock(page)])],
+  ['snappy', snappyBlock(page)],
+  ['lz4', lz4Block(page)],
 ]
 
 function codecTarget(name: string, seed: Uint8Array): FuzzTarget {
@@ -110,6 +117,15 @@ function walkAll(bytes: Uint8Array): boolean {
   return seen > 0
 }
 
+/** The state of a processor, version 1, 440 bytes. */
+function qemuNote(): Uint8Array {
+  const bytes = new Uint8Array(440).fill(3)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, 1, true)
+  view.setUint32(4, bytes.length, true)
+  return bytes
+}
+
 /** One target for each parser. */
 export const parsers: readonly FuzzTarget[] = [
   ...blocks.map(([name, block]) => codecTarget(name, block)),
@@ -122,6 +138,13 @@ export const parsers: readonly FuzzTarget[] = [
     dense: [0, 356],
     cost: 1,
     read: (bytes) => parseNotes(bytes).notes.length > 0,
+  },
+  {
+    name: 'a note of QEMU',
+    seed: qemuNote(),
+    dense: [0],
+    cost: 1,
+    read: (desc) => qemuCpus([{ name: 'QEMU', type: 0, desc }]).cpus.length > 0,
   },
   {
     name: 'the text of VMCOREINFO',

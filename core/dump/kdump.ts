@@ -28,8 +28,8 @@ import { PageCache } from './pagecache.ts'
 import { Bitmap } from './rank.ts'
 import { inOtherPart, type KdumpPart, partOf, remarksOn, sortParts } from './split.ts'
 
-// Chunks that are kept: 4 MiB of bitmaps and descriptors, 1 MiB of page data, since pages are kept decoded.
-const INDEX_CHUNKS = (4 << 20) / CHUNK_BYTES
+// Chunks that are kept: 16 MiB of bitmaps and descriptors, 1 MiB of page data, since pages are kept decoded.
+const INDEX_CHUNKS = (16 << 20) / CHUNK_BYTES
 const DATA_CHUNKS = (1 << 20) / CHUNK_BYTES
 
 /** The format of makedumpfile's and QEMU's kdump-compressed files. */

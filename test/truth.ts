@@ -74,7 +74,12 @@ export interface Truth {
 
 /** Reads the truth of a dump. */
 export function truthOf(kernel: string): Truth {
-  return JSON.parse(readFileSync(join(realDump(kernel).folder, 'truth.json'), 'utf8')) as Truth
+  return truthAt(join(realDump(kernel).folder, 'truth.json'))
+}
+
+/** Reads the truth of a host that a file holds. */
+export function truthAt(path: string): Truth {
+  return JSON.parse(readFileSync(path, 'utf8')) as Truth
 }
 
 /** The recorded /proc/PID/pagemap entries of all memslots, 8 bytes each, as two halves: low, high, low, high … */

@@ -8,10 +8,12 @@ import { type FileBytes, type OnProgress, openFile } from './file.ts'
 import { FlatFile, flatInFlat, isFlat } from './flat.ts'
 import { type DumpFormat, type PageSource } from './format.ts'
 import { diskdump, kdump, openKdump } from './kdump.ts'
+import { libvirtSave } from './libvirtsave.ts'
 import { isPipe, openPipe } from './pipe.ts'
+import { qevm } from './qevm.ts'
 
 /** The formats in the order in which they are asked. A new one is a file and a line here. */
-export const formats: readonly DumpFormat[] = [kdump, diskdump, elf]
+export const formats: readonly DumpFormat[] = [kdump, diskdump, elf, qevm, libvirtSave]
 
 const HEAD_BYTES = 64 << 10
 const SHOWN_BYTES = 16

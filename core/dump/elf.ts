@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// ELF vmcores: copies of /proc/vmcore, makedumpfile -E, QEMU's dump-guest-memory.
+// ELF vmcores: copies of /proc/vmcore, makedumpfile -E, QEMU's dump-guest-memory; and /proc/kcore.
 
-import { DumpError } from '../errors.ts'
+import { DumpError, UnsupportedError } from '../errors.ts'
 import { CHUNK_BYTES, ChunkedFile } from './chunks.ts'
-import { DUMP_ELF_INCOMPLETE } from './elfheaders.ts'
+import { DUMP_ELF_INCOMPLETE, ELFCLASS32, type ElfHeader, EM_X86_64 } from './elfheaders.ts'
 import { readElfHeader, readSegments, type Segments } from './elfsegments.ts'
 import { type FileBytes } from './file.ts'
 import {
@@ -15,7 +15,7 @@ import {
   type Note,
   type PageSource,
 } from './format.ts'
-import { MAX_NOTES_BYTES, parseNotes, vmcoreinfoOf } from './notes.ts'
+import { MAX_NOTES_BYTES, otherNotes, parseNotes, vmcoreinfoOf } from './notes.ts'
 import { PageCache } from './pagecache.ts'
 import { type Range } from './ranges.ts'
 
@@ -26,7 +26,7 @@ const CHUNKS = (1 << 20) / CHUNK_BYTES
 const MAX_PFN = 2 ** 40
 const NO_SEGMENT = 'no segment has memory there'
 
-/** The format of ELF64 core files of x86-64. */
+/** The format of core files of x86-64, /proc/kcore among them. */
 export const elf: DumpFormat = {
   name: 'ELF',
   looksFor: '7f 45 4c 46 at offset 0',
@@ -57,6 +57,14 @@ class ElfPages implements PageSource {
     this.endPfn = Math.ceil(this.#segments.memory.end / PAGE_SIZE)
     this.notes = readNotes(file, this.#segments.notes, remarks)
     this.vmcoreinfo = vmcoreinfoOf(this.notes)
+    if (header.class === ELFCLASS32) checkNarrow(file, header, this.vmcoreinfo, remarks)
+    if (this.#segments.live) {
+      remarks.push(
+        'the memory of a running system (/proc/kcore): it changes while it is read, so answers may contradict each other; a page that was read is kept as it was',
+      )
+    }
+    const others = otherNotes(this.notes)
+    if (others.length > 0) remarks.push(`other notes: ${others.join(', ')}`)
     this.facts = { format: 'ELF', machine: 'x86_64', remarks }
   }
 
@@ -140,6 +148,26 @@ class ElfPages implements PageSource {
     }
     return { why: 'hole', detail: part + NO_SEGMENT }
   }
+}
+
+// A 64-bit kernel's symbols lie in the highest 2 GiB.
+function checkNarrow(
+  file: FileBytes,
+  { e_machine }: ElfHeader,
+  vmcoreinfo: string | undefined,
+  remarks: string[],
+): void {
+  const is64 = /^SYMBOL\(\w+\)=ffffffff[0-9a-f]{8}$/m.test(vmcoreinfo ?? '')
+  if (e_machine !== EM_X86_64 && !is64) {
+    const what = 'a 32-bit ELF file'
+    const why =
+      vmcoreinfo === undefined ? 'it has no VMCOREINFO' : "its VMCOREINFO is no 64-bit kernel's"
+    throw new UnsupportedError(
+      `${file.name}: ${what} (machine i386) is supported when it has a 64-bit kernel's VMCOREINFO: ${why}`,
+      what,
+    )
+  }
+  remarks.push('a 32-bit ELF file of a 64-bit kernel: memory above 4 GiB cannot be in it')
 }
 
 // Above the last segment too: an incomplete file's segments end too early.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The headers of an ELF64 core file, as <elf.h> lays them out.
+// The headers of an ELF core file, as <elf.h> lays them out: ELF64, and ELF32 for what kdump and QEMU write with it.
 
 import { struct, u8, u16, u32, u64, type Infer } from '../bytes/struct.ts'
 
-/** The ELF header, at offset 0. */
-export const Elf64_Ehdr = struct('Elf64_Ehdr', {
+const ident = {
   magic: u32,
   class: u8,
   data: u8,
@@ -14,9 +13,8 @@ export const Elf64_Ehdr = struct('Elf64_Ehdr', {
   e_type: u16,
   e_machine: u16,
   e_version: u32,
-  e_entry: u64,
-  e_phoff: u64,
-  e_shoff: u64,
+}
+const sizes = {
   e_flags: u32,
   e_ehsize: u16,
   e_phentsize: u16,
@@ -24,6 +22,23 @@ export const Elf64_Ehdr = struct('Elf64_Ehdr', {
   e_shentsize: u16,
   e_shnum: u16,
   e_shstrndx: u16,
+}
+
+/** The ELF header, at offset 0. */
+export const Elf64_Ehdr = struct('Elf64_Ehdr', {
+  ...ident,
+  e_entry: u64,
+  e_phoff: u64,
+  e_shoff: u64,
+  ...sizes,
+})
+/** The ELF header of a 32-bit file. */
+export const Elf32_Ehdr = struct('Elf32_Ehdr', {
+  ...ident,
+  e_entry: u32,
+  e_phoff: u32,
+  e_shoff: u32,
+  ...sizes,
 })
 
 /** A program header: a range of memory, or notes. */
@@ -36,6 +51,18 @@ export const Elf64_Phdr = struct('Elf64_Phdr', {
   p_filesz: u64,
   p_memsz: u64,
   p_align: u64,
+})
+
+/** A program header of a 32-bit file: other widths, and the flags in another place. */
+export const Elf32_Phdr = struct('Elf32_Phdr', {
+  p_type: u32,
+  p_offset: u32,
+  p_vaddr: u32,
+  p_paddr: u32,
+  p_filesz: u32,
+  p_memsz: u32,
+  p_flags: u32,
+  p_align: u32,
 })
 
 /** A section header; the first one tells the number of program headers when that does not fit in 16 bits. */
@@ -54,9 +81,11 @@ export const Elf64_Shdr = struct('Elf64_Shdr', {
 
 /** `\x7fELF` as a little-endian number. */
 export const ELF_MAGIC = 0x464c457f
+export const ELFCLASS32 = 1
 export const ELFCLASS64 = 2
 export const ELFDATA2LSB = 1
 export const ET_CORE = 4
+export const EM_386 = 3
 export const EM_X86_64 = 62
 export const PT_LOAD = 1
 export const PT_NOTE = 4

@@ -4,11 +4,14 @@
 import { readStruct } from '../bytes/struct.ts'
 import { FormatError, UnsupportedError } from '../errors.ts'
 import {
+  Elf32_Ehdr,
+  Elf32_Phdr,
   Elf64_Ehdr,
   Elf64_Phdr,
   Elf64_Shdr,
-  ELFCLASS64,
+  ELFCLASS32,
   ELFDATA2LSB,
+  EM_386,
   EM_X86_64,
   ET_CORE,
   PN_XNUM,
@@ -53,15 +56,19 @@ export interface Segments {
   readonly memory: Ranges
   /** Offsets of note blocks in the file. */
   readonly notes: readonly Range[]
+  /** Ranges without a physical address are there, which only /proc/kcore has: a running system's memory. */
+  readonly live: boolean
 }
 
-/** Reads the ELF header. Throws UnsupportedError for other machines, FormatError for ELF files that are no dumps. */
+/**
+ * Reads the ELF header. Throws UnsupportedError for other machines, FormatError for ELF files that are no dumps.
+ * kexec-tools (--elf32-core-headers) and QEMU, when the first processor is in no 64-bit mode, write ELF32 for a 64-bit
+ * kernel too, QEMU for an i386: only VMCOREINFO tells then.
+ */
 export function readElfHeader(file: FileBytes): ElfHeader {
-  const bytes = file.read(0, Elf64_Ehdr.size, 'Elf64_Ehdr')
-  const header = readStruct(Elf64_Ehdr, viewOf(bytes), 0)
+  const header = headerOf(file)
   const refuse = (what: string) =>
     new UnsupportedError(`${file.name}: ${what} is not supported; 64-bit x86_64 is`, what)
-  if (header.class !== ELFCLASS64) throw refuse('a 32-bit ELF file')
   if (header.data !== ELFDATA2LSB) throw refuse('a big-endian ELF file')
   if (header.e_type !== ET_CORE) {
     const type = types.get(header.e_type) ?? 'something else'
@@ -71,11 +78,24 @@ export function readElfHeader(file: FileBytes): ElfHeader {
       Elf64_Ehdr.offsets.e_type,
     )
   }
-  if (header.e_machine !== EM_X86_64) {
+  const narrow = header.class === ELFCLASS32 && header.e_machine === EM_386
+  if (header.e_machine !== EM_X86_64 && !narrow) {
     const machine = machines.get(header.e_machine) ?? `number ${header.e_machine}`
     throw refuse(`an ELF dump of machine ${machine}`)
   }
   return header
+}
+
+// Numbers of ELF32 are widened: from here on both are alike.
+function headerOf(file: FileBytes): ElfHeader {
+  const small = Elf32_Ehdr.sizeAt(0)
+  const view = viewOf(
+    file.read(0, Math.min(Elf64_Ehdr.size, Math.max(small, file.size)), 'Elf64_Ehdr'),
+  )
+  if (view.getUint8(Elf64_Ehdr.offsets.class) !== ELFCLASS32) return readStruct(Elf64_Ehdr, view, 0)
+  const header = readStruct(Elf32_Ehdr, view, 0)
+  const { e_entry, e_phoff, e_shoff } = header
+  return { ...header, e_entry: BigInt(e_entry), e_phoff: BigInt(e_phoff), e_shoff: BigInt(e_shoff) }
 }
 
 /** Reads the program headers, wherever they lie. What cannot be used is remarked; the rest is. */
@@ -88,28 +108,36 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
   let loads = 0
   let unusable = 0
   let atZero = 0
+  let live = false
+  const narrow = header.class === ELFCLASS32
+  const { name, size, offsets } = narrow ? Elf32_Phdr : Elf64_Phdr
+  const numberAt = narrow ? u32At : u64At
   for (let i = 0; i < count; i++) {
-    const bytes = file.read(at + i * stride, Elf64_Phdr.size, 'Elf64_Phdr')
-    const view = viewOf(bytes)
-    const type = view.getUint32(Elf64_Phdr.offsets.p_type, true)
-    const offset = u64At(view, Elf64_Phdr.offsets.p_offset)
-    const filesz = u64At(view, Elf64_Phdr.offsets.p_filesz)
+    const view = viewOf(file.read(at + i * stride, size, name))
+    const type = view.getUint32(offsets.p_type, true)
+    const offset = numberAt(view, offsets.p_offset)
+    const filesz = numberAt(view, offsets.p_filesz)
     if (type === PT_NOTE && filesz > 0) notes.push({ start: offset, end: offset + filesz, offset })
     if (type !== PT_LOAD) continue
     loads++
-    const start = u64At(view, Elf64_Phdr.offsets.p_paddr)
-    const memsz = u64At(view, Elf64_Phdr.offsets.p_memsz)
+    const start = numberAt(view, offsets.p_paddr)
+    const memsz = numberAt(view, offsets.p_memsz)
+    if (start === NO_ADDRESS) live = true
     if (memsz === 0 || start === NO_ADDRESS) continue
     if (start === 0) atZero++
     if (start + memsz > MAX_ADDRESS) {
       unusable++
       continue
     }
+    // With 5 levels /proc/kcore puts the kernel's text behind 2^53. The direct map has it too.
+    if (live && !Number.isSafeInteger(offset + filesz)) continue
     memory.push({ start, end: start + memsz, offset: 0 })
     const length = Math.min(filesz, memsz)
     const here = Math.max(0, Math.min(length, file.size - offset))
-    data.push({ start, end: start + here, offset })
-    cutOff.push({ start: start + here, end: start + length, offset: offset + here })
+    if (here > 0) data.push({ start, end: start + here, offset })
+    if (here < length) {
+      cutOff.push({ start: start + here, end: start + length, offset: offset + here })
+    }
   }
   if (loads > 1 && atZero === loads) {
     const what = 'an ELF file without physical addresses (/proc/kcore before Linux 4.11)'
@@ -117,12 +145,12 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
   }
   if (unusable > 0)
     remarks.push(`${unusable} segments lie above physical address 2^52 and are not seen`)
-  if (cutOff.some(({ start, end }) => end > start)) {
+  if (cutOff.length > 0) {
     remarks.push(
       `the file is cut off: it ends at ${file.size}, before the data of its last segments`,
     )
   }
-  if (at !== Elf64_Ehdr.size) {
+  if (!narrow && at !== Elf64_Ehdr.size) {
     remarks.push(
       `program headers at ${at}, as QEMU 7.2 and later write: makedumpfile cannot read this file`,
     )
@@ -132,6 +160,7 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
     cutOff: new Ranges(cutOff),
     memory: new Ranges(memory),
     notes,
+    live,
   }
 }
 
@@ -139,7 +168,8 @@ function locate(file: FileBytes, header: ElfHeader) {
   const at = Number(header.e_phoff)
   const stride = header.e_phentsize
   let count = header.e_phnum
-  if (count === PN_XNUM) {
+  // The number of segments of ELF32 is not that large: all of them end below 4 GiB.
+  if (count === PN_XNUM && header.class !== ELFCLASS32) {
     const bytes = file.read(Number(header.e_shoff), Elf64_Shdr.size, 'Elf64_Shdr')
     count = readStruct(Elf64_Shdr, viewOf(bytes), 0).sh_info
   }
@@ -151,7 +181,8 @@ function locate(file: FileBytes, header: ElfHeader) {
     )
   if (count === 0) throw wrong('e_phnum', 'is 0: the dump has no memory')
   if (count > MAX_SEGMENTS) throw wrong('e_phnum', `is ${count}, more than ${MAX_SEGMENTS}`)
-  if (stride < Elf64_Phdr.size) throw wrong('e_phentsize', `is ${stride}, below ${Elf64_Phdr.size}`)
+  const least = header.class === ELFCLASS32 ? Elf32_Phdr.size : Elf64_Phdr.size
+  if (stride < least) throw wrong('e_phentsize', `is ${stride}, below ${least}`)
   const end = at + count * stride
   if (end > file.size) {
     throw wrong(
@@ -160,6 +191,10 @@ function locate(file: FileBytes, header: ElfHeader) {
     )
   }
   return { count, at, stride }
+}
+
+function u32At(view: DataView, at: number): number {
+  return view.getUint32(at, true)
 }
 
 // Exact up to 2^53; what is above is out of every range here.

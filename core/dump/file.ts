@@ -97,6 +97,7 @@ export function bytesAsFile(name: string, bytes: Uint8Array): FileBytes {
 const openReasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'its permissions do not let you read it',
+  EPERM: 'the system does not permit it (/proc/kcore: root, and no kernel lockdown)',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is no folder',
 }

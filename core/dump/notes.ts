@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ELF notes: in PT_NOTE segments and in a kdump's note block.
 
+import { printable } from '../bytes/printable.ts'
 import { readStruct, struct, u32, writeStruct } from '../bytes/struct.ts'
 import { type Note } from './format.ts'
 
@@ -87,6 +88,31 @@ export function vmcoreinfoOf(notes: readonly Note[]): string | undefined {
 export function vmcoreinfoText(bytes: Uint8Array): string | undefined {
   if (bytes.length > MAX_VMCOREINFO) return undefined
   return new TextDecoder().decode(bytes).replace(/\0[^]*$/, '')
+}
+
+// Of every dump: the processors' registers and VMCOREINFO.
+const ordinary = new Set(['CORE 1', 'QEMU 0', 'VMCOREINFO 0', 'QEMU-VTOP 1'])
+// <linux/elf.h>; fs/proc/vmcore.c (vmcoredd_header: the name of a device dump is char[44] before its data).
+const named: ReadonlyMap<string, string> = new Map([
+  ['CORE 3', 'NT_PRPSINFO'],
+  ['CORE 4', 'NT_TASKSTRUCT'],
+  ['LINUX 1792', 'NT_VMCOREDD'],
+  ['VMCOREINFO_XEN 0', 'VMCOREINFO_XEN'],
+  ['SNAP 4', 'NT_TASKSTRUCT of a snapshot'],
+])
+const VMCOREDD_NAME = 44
+const MOST_NAMED = 20
+
+/** Notes beside those that every dump has, in words: `'LINUX NT_VMCOREDD cxgb4_0000 (1048620 bytes)'`. */
+export function otherNotes(notes: readonly Note[]): string[] {
+  const others = notes.filter(({ name, type }) => !ordinary.has(`${name} ${type}`))
+  const words = others.slice(0, MOST_NAMED).map(({ name, type, desc }) => {
+    const kind = named.get(`${name} ${type}`) ?? `type ${type}`
+    const device =
+      kind === 'NT_VMCOREDD' ? ` ${vmcoreinfoText(desc.subarray(0, VMCOREDD_NAME)) ?? ''}` : ''
+    return printable(`${name} ${kind}${device} (${desc.length} bytes)`)
+  })
+  return others.length > words.length ? [...words, `${others.length - words.length} more`] : words
 }
 
 function pad(size: number): number {

@@ -3,10 +3,13 @@
 
 import { writeStruct } from '../../core/bytes/struct.ts'
 import {
+  Elf32_Ehdr,
+  Elf32_Phdr,
   Elf64_Ehdr,
   Elf64_Phdr,
   Elf64_Shdr,
   ELF_MAGIC,
+  ELFCLASS32,
   ELFCLASS64,
   ELFDATA2LSB,
   EM_X86_64,
@@ -42,14 +45,17 @@ export interface ElfDescription {
   readonly xnum?: boolean
   /** Members of the ELF header that shall have other values. */
   readonly header?: Partial<ElfHeader>
+  /** Write ELF32, as kexec-tools and QEMU may for a 64-bit kernel. */
+  readonly narrow?: boolean
   /** Bytes left unused before the first segment's data, to take offsets away from page boundaries. */
   readonly skew?: number
 }
 
 /** The bytes of an ELF core file. */
 export function buildElf(description: ElfDescription): Uint8Array {
-  const { segments, notes = [], phoff = Elf64_Ehdr.size, xnum = false } = description
-  const stride = description.phentsize ?? Elf64_Phdr.size
+  const { segments, notes = [], xnum = false, narrow = false } = description
+  const phoff = description.phoff ?? (narrow ? Elf32_Ehdr.sizeAt(0) : Elf64_Ehdr.size)
+  const stride = description.phentsize ?? (narrow ? Elf32_Phdr : Elf64_Phdr).size
   const blocks = notes.map((block) => writeNotes(block).bytes)
   const count = blocks.length + segments.length
   const shoff = phoff + count * stride
@@ -64,9 +70,9 @@ export function buildElf(description: ElfDescription): Uint8Array {
 
   const bytes = new Uint8Array(end)
   const view = new DataView(bytes.buffer)
-  writeStruct(Elf64_Ehdr, view, 0, {
+  const header = {
     magic: ELF_MAGIC,
-    class: ELFCLASS64,
+    class: narrow ? ELFCLASS32 : ELFCLASS64,
     data: ELFDATA2LSB,
     ident_version: 1,
     e_type: ET_CORE,
@@ -78,17 +84,37 @@ export function buildElf(description: ElfDescription): Uint8Array {
     e_phnum: xnum ? PN_XNUM : count,
     ...(xnum ? { e_shoff: BigInt(shoff), e_shentsize: Elf64_Shdr.size, e_shnum: 1 } : {}),
     ...description.header,
-  })
+  }
+  if (narrow) {
+    const { e_entry = 0n, e_phoff = 0n, e_shoff = 0n } = description.header ?? {}
+    const offsets = { e_entry: Number(e_entry), e_phoff: Number(e_phoff), e_shoff: Number(e_shoff) }
+    writeStruct(Elf32_Ehdr, view, 0, { ...header, ...offsets, e_phoff: phoff })
+  } else {
+    writeStruct(Elf64_Ehdr, view, 0, header)
+  }
+  const putHeader = (index: number, values: Partial<ProgramHeader>) => {
+    const at = phoff + index * stride
+    if (!narrow) {
+      writeStruct(Elf64_Phdr, view, at, values)
+      return
+    }
+    const small: Partial<Record<keyof ProgramHeader, number>> = {}
+    for (const name of Object.keys(Elf32_Phdr.fields) as (keyof ProgramHeader)[]) {
+      const value = values[name]
+      if (value !== undefined) small[name] = Number(value)
+    }
+    writeStruct(Elf32_Phdr, view, at, small)
+  }
   if (xnum) writeStruct(Elf64_Shdr, view, shoff, { sh_info: count })
   for (const [i, part] of noteParts.entries()) {
     const size = BigInt(part.bytes.length)
     const header = { p_type: PT_NOTE, p_offset: BigInt(part.at), p_filesz: size, p_memsz: size }
-    writeStruct(Elf64_Phdr, view, phoff + i * stride, header)
+    putHeader(i, header)
     bytes.set(part.bytes, part.at)
   }
   for (const [i, part] of dataParts.entries()) {
     const segment = segments[i]
-    writeStruct(Elf64_Phdr, view, phoff + (blocks.length + i) * stride, {
+    putHeader(blocks.length + i, {
       p_type: PT_LOAD,
       p_offset: BigInt(part.at),
       p_paddr: BigInt(segment?.paddr ?? 0),

@@ -201,7 +201,21 @@ describe('a page of an ELF vmcore', () => {
 })
 
 const unsupported: readonly [name: string, description: ElfDescription, message: RegExp][] = [
-  ['32-bit', { ...two, header: { class: 1 } }, /a 32-bit ELF file is not supported/],
+  [
+    'of a 32-bit kernel, with its VMCOREINFO',
+    {
+      ...two,
+      notes: [[{ ...vmcoreinfo, desc: new TextEncoder().encode('SYMBOL(_stext)=c0100000\n') }]],
+      narrow: true,
+      header: { e_machine: 3 },
+    },
+    /a 32-bit ELF file \(machine i386\) .*: its VMCOREINFO is no 64-bit kernel's/,
+  ],
+  [
+    '32-bit, with no VMCOREINFO',
+    { segments: two.segments, narrow: true, header: { e_machine: 3 } },
+    /it has no VMCOREINFO/,
+  ],
   ['big-endian', { ...two, header: { data: 2 } }, /a big-endian ELF file is not supported/],
   ['aarch64', { ...two, header: { e_machine: 183 } }, /machine aarch64 is not supported/],
   ['a machine without a name', { ...two, header: { e_machine: 9999 } }, /machine number 9999/],

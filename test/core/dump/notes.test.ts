@@ -8,6 +8,7 @@ import { writeStruct } from '../../../core/bytes/struct.ts'
 import {
   Elf64_Nhdr,
   isSlice,
+  otherNotes,
   parseNotes,
   sliceNote,
   vmcoreinfoOf,
@@ -26,6 +27,28 @@ function header(n_namesz: number, n_descsz: number, n_type: number, rest = 0): U
   writeStruct(Elf64_Nhdr, new DataView(bytes.buffer), 0, { n_namesz, n_descsz, n_type })
   return bytes
 }
+
+describe('otherNotes', () => {
+  it('names the device of a device dump, and leaves out what every dump has', () => {
+    const desc = new Uint8Array(1000)
+    desc.set(new TextEncoder().encode('cxgb4_0000\x1b'))
+    const notes = [
+      ...three.map((one) => ({ ...one, type: one.name === 'CORE' ? 1 : 0 })),
+      { name: 'LINUX', type: 0x700, desc },
+      note('Odd', 9, 4),
+    ]
+    assert.deepEqual(otherNotes(notes), [
+      'LINUX NT_VMCOREDD cxgb4_0000\\x1b (1000 bytes)',
+      'Odd type 9 (4 bytes)',
+    ])
+  })
+
+  it('counts those that are too many to name', () => {
+    const many = Array.from({ length: 50 }, () => note('Odd', 9, 4))
+    assert.equal(otherNotes(many).length, 21)
+    assert.equal(otherNotes(many).at(-1), '30 more')
+  })
+})
 
 describe('parseNotes', () => {
   it('reads what writeNotes wrote, whatever the sizes', () => {

@@ -33,6 +33,8 @@ interface Candidate {
 
 /** Texts that are kept while memory is searched: a host may have a hundred guests with two copies each. */
 const MAX_TEXTS = 4096
+/** Of these so many are looked for by name, which reads one page in 512 for each. */
+const MAX_NAMED = 64
 /** Of the candidates that failed so many are told. */
 const MAX_TOLD = 6
 
@@ -55,6 +57,7 @@ class Search {
   readonly #onScan: OnScan | undefined
   readonly #tried: string[] = []
   readonly #failures: string[] = []
+  #failed = 0
   #byRegisters: RegisterBases | undefined
   #byRoot: readonly Found<bigint>[] | undefined
 
@@ -77,7 +80,7 @@ class Search {
         if (found !== undefined) return found
         if (scanned.length < MAX_TEXTS) scanned.push(candidate)
       }
-      for (const candidate of scanned) {
+      for (const candidate of scanned.slice(0, MAX_NAMED)) {
         const found = this.#byName(candidate)
         if (found !== undefined) return found
       }
@@ -120,7 +123,7 @@ class Search {
         yield { vmcoreinfo: parseVmcoreinfo(text), origin: { value: 'scan', from } }
       } catch (error) {
         if (!(error instanceof FormatError)) throw error
-        this.#failures.push(`VMCOREINFO at hpa ${hex(pfn * PAGE_SIZE)}: ${error.message}`)
+        this.#note(`VMCOREINFO at hpa ${hex(pfn * PAGE_SIZE)}: ${error.message}`)
       }
     }
     const { endPfn } = this.#memory.source
@@ -238,7 +241,11 @@ class Search {
   #fail(candidate: Candidate, base: Found<bigint>, { passed, failed }: Verification): void {
     const what = `${candidate.vmcoreinfo.release} (${candidate.origin.from})`
     const why = failed.length > 0 ? failed.join(', ') : `only ${passed.join(', ')} could be checked`
-    this.#failures.push(`${what} with phys_base ${hex(base.value)} by ${base.from}: ${why}`)
+    this.#note(`${what} with phys_base ${hex(base.value)} by ${base.from}: ${why}`)
+  }
+
+  #note(failure: string): void {
+    if (this.#failed++ < MAX_TOLD) this.#failures.push(failure)
   }
 
   #giveUp(): never {
@@ -247,8 +254,8 @@ class Search {
       this.#tried.push(`the given CR3 ${hex(cr3)} maps no kernel image`)
     }
     if (!this.#isGiven) this.#tried.push(...this.#aboutRegisters())
-    const told = this.#failures.slice(0, MAX_TOLD)
-    const more = this.#failures.length - told.length
+    const told = [...this.#failures]
+    const more = this.#failed - told.length
     if (more > 0) told.push(`${more} more did not fit`)
     const problem = `no kernel of the host was found: ${[...this.#tried, ...told].join('; ')}`
     if (physBase !== undefined || cr3 !== undefined || this.#given.vmcoreinfo !== undefined) {

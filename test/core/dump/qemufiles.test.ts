@@ -48,21 +48,25 @@ describe('QEMU-made files', { skip }, () => {
 
     for (const path of [elf, qevm]) {
       const without = existsSync(truth) ? false : 'not a KVM host'
-      it(`${name}: ${path === elf ? 'the ELF file' : 'the stream'} gives the recorded translations`, { skip: without }, () => {
-        const dump = openDump(path)
-        let seen = 0
-        for (const { pid, translations } of truthAt(truth).vms) {
-          for (const { gpa, hva, hpa } of translations) {
-            const given = qemuVtop(dump.task(pid), gpa)
-            assert.equal(given.hva, hva === undefined ? null : BigInt(hva), gpa)
-            assert.equal(given.hpa, hpa === undefined ? null : parseInt(hpa), gpa)
-            seen++
+      it(
+        `${name}: ${path === elf ? 'the ELF file' : 'the stream'} gives the recorded translations`,
+        { skip: without },
+        () => {
+          const dump = openDump(path)
+          let seen = 0
+          for (const { pid, translations } of truthAt(truth).vms) {
+            for (const { gpa, hva, hpa } of translations) {
+              const given = qemuVtop(dump.task(pid), gpa)
+              assert.equal(given.hva, hva === undefined ? null : BigInt(hva), gpa)
+              assert.equal(given.hpa, hpa === undefined ? null : parseInt(hpa), gpa)
+              seen++
+            }
           }
-        }
-        assert.ok(seen > 500, `${seen} translations`)
-        assert.match(dump.bases.physBase.from, /the direct map, CR3 of processor 0/)
-        dump.close()
-      })
+          assert.ok(seen > 500, `${seen} translations`)
+          assert.match(dump.bases.physBase.from, /the direct map, CR3 of processor 0/)
+          dump.close()
+        },
+      )
     }
   }
 })

@@ -8,7 +8,7 @@ import { type PageSource } from '../../../core/dump/format.ts'
 import { openPages } from '../../../core/dump/open.ts'
 import { memoryMap } from '../../../core/dump/pcmemory.ts'
 import { qemuCpus } from '../../../core/dump/qemunote.ts'
-import { FormatError, UnsupportedError } from '../../../core/errors.ts'
+import { DumpError, FormatError, UnsupportedError } from '../../../core/errors.ts'
 import {
   blockList,
   devices,
@@ -214,6 +214,38 @@ describe('a migration stream that cannot be read', () => {
     }
     assert.throws(() => opened(streamHead().u8(1).u32(2).name('ram').u32(0).u32(9)), /of version 9/)
     assert.throws(() => opened(new StreamWriter().bytes(Buffer.from('QEVM')).u32(4)), /version 4/)
+  })
+})
+
+describe('a migration stream with bytes changed', () => {
+  it('opens or is refused, and never does anything else', () => {
+    const whole = devices(small(), [
+      { name: 'cpu', version: 12, fields: [['env.cr[3]', 8, [1n]]] },
+      { name: 'vmcoreinfo', version: 1, fields: [['vmcoreinfo.paddr', 8, [1n]]] },
+    ]).done()
+    let seed = 1
+    const random = (limit: number) => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+      return (seed >>> 8) % limit
+    }
+    const outcomes = { opened: 0, refused: 0 }
+    for (let round = 0; round < 3000; round++) {
+      const bytes = Buffer.from(whole)
+      // Where the numbers are: the beginning of the stream, between pages, and the devices.
+      for (let change = random(3); change >= 0; change--) {
+        const near = [0, 4096 * random(6), bytes.length - 500][random(3)] ?? 0
+        bytes[Math.min(near + random(500), bytes.length - 1)] = random(256)
+      }
+      try {
+        const source = opened(bytes.subarray(0, bytes.length - random(2) * random(bytes.length)))
+        for (let pfn = 0; pfn < 9; pfn++) source.page(pfn)
+        outcomes.opened++
+      } catch (error) {
+        assert.ok(error instanceof DumpError, String(error))
+        outcomes.refused++
+      }
+    }
+    assert.ok(outcomes.opened > 500 && outcomes.refused > 300, JSON.stringify(outcomes))
   })
 })
 

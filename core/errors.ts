@@ -65,23 +65,49 @@ export class FaultError extends DumpError {
   readonly reason: FaultReason
   /** The reason in words, with numbers, without the address. */
   readonly detail: string
+  /** How many bytes from the start of the read were good, when it went over several pages. */
+  readonly good: number | undefined
 
-  constructor(space: string, address: number | bigint, reason: FaultReason, detail: string) {
+  constructor(
+    space: string,
+    address: number | bigint,
+    reason: FaultReason,
+    detail: string,
+    good?: number,
+  ) {
     super('fault', `cannot read ${space} address ${hex(address)}: ${detail}`)
     this.space = space
     this.address = address
     this.reason = reason
     this.detail = detail
+    this.good = good
+  }
+
+  /** True when the dump lacks a page, false when the address leads nowhere: a gap can be gone around, damage cannot. */
+  get isGap(): boolean {
+    return this.reason !== 'not-mapped' && this.reason !== 'non-canonical'
   }
 
   /** The same fault, with what the bytes were wanted for behind its text. */
   neededFor(what: string): FaultError {
-    return new FaultError(
-      this.space,
-      this.address,
-      this.reason,
-      `${this.detail} (needed for ${what})`,
-    )
+    const detail = `${this.detail} (needed for ${what})`
+    return new FaultError(this.space, this.address, this.reason, detail, this.good)
+  }
+
+  /** The same fault in a read of `length` bytes over several pages, of which the first `good` could be read. */
+  after(good: number, length: number): FaultError {
+    const detail = `${this.detail} (${good} of ${length} bytes before it are good)`
+    return new FaultError(this.space, this.address, this.reason, detail, good)
+  }
+}
+
+/** Reads, or gives the fault when the page is missing. What points nowhere is damage, and thrown. */
+export function ifThere<T>(read: () => T): T | FaultError {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof FaultError && error.isGap) return error
+    throw error
   }
 }
 

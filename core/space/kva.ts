@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Kernel virtual addresses of the dumped host: the text map first, page tables once their rules are known.
 
+import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
 import { walk } from '../paging/walk.ts'
@@ -69,7 +70,7 @@ export class KernelSpace extends Space {
           this.name,
           address,
           end.missing.why,
-          `its page table at ${end.table.toString(16)} is not in the dump: ${end.missing.detail}`,
+          `its page table at ${hex(end.table)} is not in the dump: ${end.missing.detail}`,
         )
       case 'non-canonical':
         throw new FaultError(this.name, address, 'non-canonical', 'not a canonical address')
@@ -84,7 +85,7 @@ export class KernelSpace extends Space {
     const hpa = this.physical(address)
     const page = this.memory.tryPage(Math.floor(hpa / PAGE_SIZE))
     if (page instanceof Uint8Array) return page
-    const where = `its page at hpa 0x${hpa.toString(16)}: ${page.detail}`
+    const where = `its page at hpa ${hex(hpa)}: ${page.detail}`
     throw new FaultError(this.name, address, page.why, where)
   }
 }

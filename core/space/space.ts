@@ -2,6 +2,7 @@
 // A virtual address space that can be read: integers, bytes and texts at addresses.
 
 import { PAGE_SIZE } from '../dump/format.ts'
+import { FaultError } from '../errors.ts'
 
 const PAGE_MASK = 0xfffn
 
@@ -45,12 +46,12 @@ export abstract class Space {
     return new DataView(this.bytes(address, 8).buffer).getBigUint64(0, true)
   }
 
-  /** A copy of `length` bytes. */
+  /** A copy of `length` bytes. A fault behind the first page says how many bytes before it are good. */
   bytes(address: bigint, length: number): Uint8Array {
     const bytes = new Uint8Array(length)
     for (let done = 0; done < length;) {
       const at = address + BigInt(done)
-      const view = this.#view(at)
+      const view = this.#viewAfter(at, done, length)
       const from = Number(at & PAGE_MASK)
       const count = Math.min(PAGE_SIZE - from, length - done)
       bytes.set(new Uint8Array(view.buffer, view.byteOffset + from, count), done)
@@ -87,6 +88,15 @@ export abstract class Space {
     return size === 2
       ? view.getUint16(inPage ? at : 0, true)
       : view.getUint32(inPage ? at : 0, true)
+  }
+
+  #viewAfter(address: bigint, done: number, length: number): DataView {
+    try {
+      return this.#view(address)
+    } catch (error) {
+      const spans = done > 0 || Number(address & PAGE_MASK) + length > PAGE_SIZE
+      throw error instanceof FaultError && spans ? error.after(done, length) : error
+    }
   }
 
   #view(address: bigint): DataView {

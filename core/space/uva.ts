@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // User virtual addresses of one process of the dumped host.
 
+import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
 import { walk, type PageWalk } from '../paging/walk.ts'
@@ -33,10 +34,12 @@ export class UserSpace extends Space {
     if (end.kind === 'page') {
       const page = this.memory.tryPage(Math.floor(end.hpa / PAGE_SIZE))
       if (page instanceof Uint8Array) return page
-      throw new FaultError(this.name, address, page.why, page.detail)
+      const where = `its page at hpa ${hex(end.hpa)}: ${page.detail}`
+      throw new FaultError(this.name, address, page.why, where)
     }
     if (end.kind === 'not-in-dump') {
-      throw new FaultError(this.name, address, end.missing.why, end.missing.detail)
+      const where = `its page table at ${hex(end.table)} is not in the dump: ${end.missing.detail}`
+      throw new FaultError(this.name, address, end.missing.why, where)
     }
     const detail = end.kind === 'swap' ? 'swapped out or special' : 'nothing is mapped there'
     throw new FaultError(this.name, address, 'not-mapped', detail)

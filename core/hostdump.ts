@@ -8,13 +8,13 @@ import { RecordingPages } from './dump/recording.ts'
 import { type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
-import { type Vm, Vms } from './kvm/vm.ts'
+import { type Vm, type VmList, Vms } from './kvm/vm.ts'
 import { type Given, type OnScan } from './linux/found.ts'
 import { type Bases, Host } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening.ts'
-import { type SwapDevice } from './linux/swap.ts'
-import { type Task, Tasks } from './linux/task.ts'
+import { type SwapDevices } from './linux/swap.ts'
+import { type Task, type TaskList, taskList, Tasks } from './linux/task.ts'
 import { PhysicalMemory } from './space/physical.ts'
 import { declareStructs } from './types/declare.ts'
 import { structView, type StructName, type StructOf } from './types/view.ts'
@@ -59,7 +59,7 @@ export class HostDump {
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
   #vms: Vms | undefined
-  #allVms: readonly Vm[] | undefined
+  #allVms: VmList | undefined
 
   /** @internal Use `openDump`. */
   constructor(path: string | readonly string[], options: OpenOptions = {}) {
@@ -97,9 +97,13 @@ export class HostDump {
     return this.host.bases
   }
 
-  /** All processes, pid 0 first, then in the kernel's order. Threads: `task.threads`. */
-  tasks(): Task<Vm>[] {
-    return [...this.#taskFinder.processes()]
+  /**
+   * All processes, pid 0 first, then in the kernel's order. Threads: `task.threads`. When some are not in the dump,
+   * `lost` says so.
+   */
+  tasks(): TaskList<Vm> {
+    const { tasks, fault } = this.#taskFinder.known()
+    return taskList(tasks, fault)
   }
 
   /**
@@ -110,10 +114,9 @@ export class HostDump {
     return this.#taskFinder.find(selector)
   }
 
-  /** All virtual machines of the host, from KVM's own list, in its order. */
-  get vms(): readonly Vm[] {
-    this.#allVms ??= Object.freeze(this.#vmFinder.all())
-    return this.#allVms
+  /** All virtual machines of the host, from KVM's own list, in its order; `lost` tells what is missing among them. */
+  get vms(): VmList {
+    return (this.#allVms ??= this.#vmFinder.all())
   }
 
   /**
@@ -131,7 +134,7 @@ export class HostDump {
     )
     const [vm, another] = found
     if (vm !== undefined && another === undefined) return vm
-    const all = this.vms.map(describeVm).join('; ') || 'none'
+    const all = [...this.vms.map(describeVm), ...this.vms.lost].join('; ') || 'none'
     const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
     const problem = vm === undefined ? 'no virtual machine' : 'several virtual machines'
     throw new TaskError(
@@ -140,8 +143,8 @@ export class HostDump {
     )
   }
 
-  /** The swap devices and files of the host. */
-  get swaps(): readonly SwapDevice[] {
+  /** The swap devices and files of the host; `lost` tells which ones the dump lacks. */
+  get swaps(): SwapDevices {
     return this.#parts.swap.devices
   }
 

@@ -2,11 +2,15 @@
 // The main job: qemuVtop and pagewalk, with arguments as a cell writes them.
 
 import { hex, parseAddress } from './bytes/hex.ts'
-import { TaskError, UsageError } from './errors.ts'
+import { printable } from './bytes/printable.ts'
+import { DumpError, TaskError, UsageError } from './errors.ts'
 import { Vm } from './kvm/vm.ts'
 import { Task } from './linux/task.ts'
 import { type PageWalk } from './paging/walk.ts'
 import { translate, type Translation } from './translate/translate.ts'
+
+/** So many other processes are named in an error. */
+const MOST_NAMES = 5
 
 /** The highest guest physical address of x86-64 has 52 bits. */
 const GPA_END = 1n << 52n
@@ -41,7 +45,7 @@ function vmOf(subject: Task<Vm> | Vm): Vm {
   const [vm, another] = subject.vms
   if (vm === undefined) {
     const who = `(pid:${subject.pid} task:${subject.address.toString(16)})`
-    throw new TaskError('not-a-vmm', `task${who} is not a qemu process`)
+    throw new TaskError('not-a-vmm', `task${who} is not a qemu process; ${vmmsBeside(subject)}`)
   }
   if (another !== undefined) {
     // One process, one command line: a name would not tell them apart.
@@ -54,6 +58,32 @@ function vmOf(subject: Task<Vm> | Vm): Vm {
     )
   }
   return vm
+}
+
+/** The first processes that have virtual machines, to choose from instead. */
+function vmmsBeside(task: Task<Vm>): string {
+  const names: string[] = []
+  try {
+    for (const process of Task.allOf(task).processes()) {
+      if (!hasVms(process)) continue
+      if (names.push(`${process.pid} (${printable(process.comm)})`) > MOST_NAMES) break
+    }
+  } catch (error) {
+    // The task list has an end that cannot be read: those before it are still there.
+    if (!(error instanceof DumpError)) throw error
+  }
+  if (names.length === 0) return 'no process of this dump has a virtual machine'
+  const more = names.length > MOST_NAMES ? ' and others' : ''
+  return `those that have virtual machines: pid ${names.slice(0, MOST_NAMES).join(', ')}${more}`
+}
+
+function hasVms(process: Task<Vm>): boolean {
+  try {
+    return process.vms.length > 0
+  } catch (error) {
+    if (!(error instanceof DumpError)) throw error
+    return false
+  }
 }
 
 function checkTask(subject: unknown, call: string): void {

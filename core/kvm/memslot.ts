@@ -2,18 +2,13 @@
 // Memslots: KVM's records of which run of guest frames is backed by which run of host virtual addresses.
 
 import { hex } from '../bytes/hex.ts'
-import { PAGE_SIZE } from '../dump/format.ts'
-import { CorruptError, UnsupportedError } from '../errors.ts'
-import { RbTrees } from '../linux/rbtree.ts'
-import { type Space } from '../space/space.ts'
-import { address, int, layout, pointer, u64, uint } from '../types/layout.ts'
-import { resolve, type Types } from '../types/type.ts'
+import { CorruptError } from '../errors.ts'
 
 /** One memslot of a virtual machine. */
 export interface Memslot {
   /** 0 is normal memory, 1 is what the guest sees in system management mode (SMM). */
   readonly addressSpace: number
-  /** The slot's number as the VMM gave it. */
+  /** The slot's number as the VMM gave it; -1 for a salvaged one when nothing tells it. */
   readonly id: number
   /** The first guest frame. */
   readonly baseGfn: number
@@ -31,110 +26,54 @@ export interface Memslot {
   readonly flagBits: number
   /** True while KVM is deleting or moving the slot; such a slot never matches an address. */
   readonly invalid: boolean
-  /** The address of the `struct kvm_memory_slot`. */
+  /** The address of the `struct kvm_memory_slot` that says so. */
   readonly address: bigint
+  /** One sentence that says how it was found, when pages of the dump are missing and the usual way led nowhere. */
+  readonly salvaged?: string
 }
 
-// KVM_MEM_* of include/uapi/linux/kvm.h; from bit 16 up KVM's own, include/linux/kvm_host.h.
-const flagNames: readonly (readonly [number, string])[] = [
-  [0, 'LOG_DIRTY_PAGES'],
-  [1, 'READONLY'],
-  [2, 'GUEST_MEMFD'],
-  [16, 'INVALID'],
-  [17, 'GMEM_ONLY'],
-]
-const INVALID = 1 << 16
-
-/** KVM_MEM_SLOTS_NUM of include/linux/kvm_host.h is SHRT_MAX. */
-const SLOT_LIMIT = 32767
-
-/** What of a host is needed to read memslots. */
-interface MemslotHost {
-  readonly types: Types
-  readonly space: Space
-  readonly vmcoreinfo: { readonly release: string }
-}
-
-/** The addresses of the `kvm_memory_slot`s of one set of memslots. */
-type Era = (set: bigint) => Generator<bigint>
-
-/** The memslots of one host's virtual machines. */
-export class Memslots {
-  readonly #host: MemslotHost
-  readonly #kvm
-  readonly #slot
-  readonly #era: Era
-  readonly #addressSpaces: number
-
-  constructor(host: MemslotHost) {
-    this.#host = host
-    const { types } = host
-    this.#kvm = layout(types, 'kvm', { memslots: address('memslots') })
-    // Since 4.2 an array with one pointer to a set of memslots for each address space.
-    const sets = types.struct('kvm')?.member('memslots')
-    const type = sets && resolve(sets.type)
-    if (type?.kind !== 'array' || resolve(type.element).kind !== 'pointer') throw unknownEra(host)
-    this.#addressSpaces = type.length
-    this.#slot = layout(types, 'kvm_memory_slot', {
-      baseGfn: uint('base_gfn'),
-      npages: uint('npages'),
-      hva: u64('userspace_addr'),
-      flags: uint('flags'),
-      id: int('id'),
-    })
-    // Newest first. Told by presence: distributions carry these changes to older kernels.
-    const era = eras.find(({ member }) => types.struct('kvm_memslots')?.member(member))
-    if (era === undefined) throw unknownEra(host)
-    this.#era = era.walk(host)
-  }
-
+/** A memslot that could not be read. */
+export interface LostMemslot {
+  readonly addressSpace: number
+  /** Its number, where a hash or an index tells. */
+  readonly id: number | null
   /**
-   * The memslots of a `struct kvm` in the order of address space and gfn. Empty slots are left out.
-   * Throws CorruptError when their number or their order cannot be.
+   * The address of its `struct kvm_memory_slot`; several when it is one of them and nobody can say which; none when it
+   * stands for a number of slots that nobody knows.
    */
-  of(kvm: bigint): Memslot[] {
-    const { space } = this.#host
-    const { memslots } = this.#kvm.at(space, kvm)
-    const slots: Memslot[] = []
-    for (let addressSpace = 0; addressSpace < this.#addressSpaces; addressSpace++) {
-      const set = space.u64(memslots + BigInt(addressSpace * 8))
-      if (set === 0n) continue
-      const ofSet = [...this.#era(set)].map((at) => this.#read(addressSpace, at))
-      slots.push(...inOrder(ofSet.filter((slot) => slot.npages > 0)))
-    }
-    return slots
-  }
+  readonly addresses: readonly bigint[]
+  /** Which page is missing, and why. */
+  readonly reason: string
+}
 
-  /** True when the first set of memslots is not there: KVM was torn down, or the address is no `struct kvm`. */
-  areMissing(kvm: bigint): boolean {
-    return this.#host.space.u64(this.#kvm.at(this.#host.space, kvm).memslots) === 0n
-  }
+/** Memslots in the order of address space and gfn, and what is missing among them. */
+export interface MemslotList extends ReadonlyArray<Memslot> {
+  /** Empty for a whole dump. */
+  readonly lost: readonly LostMemslot[]
+  /** True when an address of address space 0 that no slot holds has none for certain. */
+  readonly isWhole: boolean
+}
 
-  #read(addressSpace: number, at: bigint): Memslot {
-    const { baseGfn, npages, hva, flags, id } = this.#slot.at(this.#host.space, at)
-    // 52 bits of guest physical address, less the 12 of a page.
-    if (baseGfn + npages > 2 ** 40) {
-      const problem = `gfn ${hex(baseGfn)} and ${npages} pages are more than a guest can have`
-      throw new CorruptError('kvm_memory_slot', at, problem)
-    }
-    return {
-      addressSpace,
-      id,
-      baseGfn,
-      npages,
-      gpa: baseGfn * PAGE_SIZE,
-      size: npages * PAGE_SIZE,
-      hva,
-      flags: flagNames.filter(([bit]) => ((flags >>> bit) & 1) === 1).map(([, name]) => name),
-      flagBits: flags,
-      invalid: (flags & INVALID) !== 0,
-      address: at,
-    }
-  }
+/** A frozen list of memslots. What is missing is not enumerable: the list is an array like any other. */
+export function memslotList(
+  slots: readonly Memslot[],
+  lost: readonly LostMemslot[] = [],
+  isWhole = true,
+): MemslotList {
+  const list = Object.defineProperties([...slots], {
+    lost: { value: Object.freeze([...lost]) },
+    isWhole: { value: isWhole },
+  })
+  return Object.freeze(list) as unknown as MemslotList
+}
+
+/** The number of a slot as text; `?` when nothing tells it. */
+export function slotName({ id }: Memslot): string {
+  return id < 0 ? '?' : id.toString()
 }
 
 /** Slots by gfn. KVM lets none overlap another (kvm_set_memory_region of virt/kvm/kvm_main.c). */
-function inOrder(slots: readonly Memslot[]): Memslot[] {
+export function inOrder(slots: readonly Memslot[]): Memslot[] {
   const sorted = [...slots].sort((a, b) => a.baseGfn - b.baseGfn)
   for (const [i, slot] of sorted.entries()) {
     const below = sorted[i - 1]
@@ -143,58 +82,4 @@ function inOrder(slots: readonly Memslot[]): Memslot[] {
     throw new CorruptError('kvm_memory_slot', slot.address, problem)
   }
   return sorted
-}
-
-/** How the slots of a set are kept; `member` of kvm_memslots tells which. A new era is one more entry, newest first. */
-const eras: readonly { member: string; walk: (host: MemslotHost) => Era }[] = [
-  { member: 'gfn_tree', walk: treeEra },
-  { member: 'used_slots', walk: arrayEra },
-]
-
-/**
- * Since 5.17 (and Debian's 6.1): a red-black tree by gfn. Each slot has two nodes, one for each of the two sets that KVM
- * switches between; `node_idx` of the active set, the one that kvm.memslots points at, says which is valid.
- */
-function treeEra(host: MemslotHost): Era {
-  const { space, types } = host
-  const trees = new RbTrees(space, types)
-  const set = layout(types, 'kvm_memslots', {
-    top: pointer('gfn_tree.rb_node'),
-    nodeIndex: int('node_idx'),
-  })
-  const slot = layout(types, 'kvm_memory_slot', { nodes: address('gfn_node') })
-  const nodeSize = types.sizeOf('rb_node') ?? 24
-  return function* (at) {
-    const { top, nodeIndex } = set.at(space, at)
-    if (nodeIndex !== 0 && nodeIndex !== 1) {
-      throw new CorruptError('kvm_memslots.node_idx', at, `is ${nodeIndex}; wanted 0 or 1`)
-    }
-    const offset = BigInt(slot.offset('nodes') + nodeIndex * nodeSize)
-    for (const node of trees.nodes(top, 'kvm_memslots.gfn_tree', SLOT_LIMIT)) yield node - offset
-  }
-}
-
-/** From 4.0 to 5.16: an array in falling order of gfn, of which `used_slots` are in use. */
-function arrayEra(host: MemslotHost): Era {
-  const { space, types } = host
-  const set = layout(types, 'kvm_memslots', {
-    slots: address('memslots'),
-    used: int('used_slots'),
-  })
-  const size = types.sizeOf('kvm_memory_slot') ?? 0
-  return function* (at) {
-    const { slots, used } = set.at(space, at)
-    if (used < 0 || used > SLOT_LIMIT) {
-      const problem = `is ${used}, but KVM allows ${SLOT_LIMIT} slots`
-      throw new CorruptError('kvm_memslots.used_slots', at, problem)
-    }
-    for (let i = 0; i < used; i++) yield slots + BigInt(i * size)
-  }
-}
-
-function unknownEra(host: MemslotHost): UnsupportedError {
-  return new UnsupportedError(
-    `kernel ${host.vmcoreinfo.release} keeps its memslots in a form that is not read yet: kvm_memslots has neither gfn_tree nor used_slots`,
-    'memslots before 4.2',
-  )
 }

@@ -3,17 +3,37 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { CorruptError, MissingError, TaskError } from '../errors.ts'
+import { CorruptError, FaultError, MissingError, TaskError, ifThere } from '../errors.ts'
 import { type Linux } from '../linux/linux.ts'
-import { listNodes } from '../linux/list.ts'
+import { type BrokenList, listFromBothEnds } from '../linux/list.ts'
 import { type Task, type Tasks } from '../linux/task.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
-import { Memslots, type Memslot } from './memslot.ts'
+import { type Memslot, type MemslotList } from './memslot.ts'
+import { Memslots } from './memslots.ts'
+import { ownerByNotifier } from './owner.ts'
 
 /** The dentry name of a virtual machine's file (virt/kvm/kvm_main.c), where kvm's symbols cannot be read. */
 const VM_FILE = 'anon_inode:kvm-vm'
+
+const FROM_END = 'found from the end of vm_list, a page of which is not in the dump'
+const FROM_FILES = 'found in the files of its process: a page of vm_list is not in the dump'
+const FROM_LIST = 'found on vm_list by its memory: files of its process are not in the dump'
+const FROM_NOTIFIER =
+  'kvm.mm is not in the dump: the process is the one whose memory has the notifier of this virtual machine'
+
+/** Virtual machines, and what is missing among them. */
+export interface VmList extends ReadonlyArray<Vm> {
+  /** One sentence for each that is known to be lost, or for the place where others can be; empty for a whole dump. */
+  readonly lost: readonly string[]
+}
+
+// What is missing is not enumerable: the list is an array like any other.
+function vmList(vms: readonly Vm[], lost: readonly string[]): VmList {
+  const list = Object.defineProperty([...vms], 'lost', { value: Object.freeze(lost) })
+  return Object.freeze(list) as unknown as VmList
+}
 
 /** The virtual machines of one host. */
 export class Vms {
@@ -36,16 +56,59 @@ export class Vms {
     })
   }
 
-  /** All virtual machines on KVM's list. Empty when kvm is not loaded. */
-  all(): Vm[] {
+  /**
+   * All virtual machines on KVM's list. Empty when kvm is not loaded. When pages of the list are missing, it is followed
+   * from its end too, and then the files of all tasks are looked at; who may be left out is told in `lost`.
+   */
+  all(): VmList {
     const { host } = this.linux
     const head = host.findSymbol('vm_list', 'kvm')
     if (head === undefined) {
-      if (host.modules.find('kvm') === undefined) return []
+      if (host.modules.find('kvm') === undefined) return vmList([], [])
       throw new MissingError('symbol', 'vm_list', 'module kvm')
     }
+    const list = listFromBothEnds(host.space, head, 'vm_list')
+    const { vms, lost } = this.#read(list)
+    if (list.isWhole) return vmList(vms, lost)
+    const all = new Set([...vms, ...this.#ofAllTasks()])
+    const problem = list.fault?.message ?? ''
+    return vmList(
+      [...all],
+      [...lost, `vm_list has a gap, in which there may be more virtual machines: ${problem}`],
+    )
+  }
+
+  #read(list: BrokenList, how?: string): { vms: Vm[]; lost: string[] } {
     const offset = BigInt(this.#kvm.offset('list'))
-    return [...listNodes(host.space, head, 'vm_list')].map((node) => this.at(node - offset))
+    const vms: Vm[] = []
+    const lost: string[] = []
+    for (const [i, node] of list.nodes.entries()) {
+      const kvm = node - offset
+      const vm = ifThere(() =>
+        this.at(kvm, undefined, how ?? (i < list.reached ? undefined : FROM_END)),
+      )
+      if (vm instanceof Vm) vms.push(vm)
+      else lost.push(`the virtual machine at ${hex(kvm)}: ${vm.message}`)
+    }
+    return { vms, lost }
+  }
+
+  /** The virtual machines on KVM's list, as far as it can be read, for a task whose files cannot. */
+  #onList(): readonly Vm[] {
+    const vms = ifThere(() => {
+      const head = this.linux.host.findSymbol('vm_list', 'kvm')
+      if (head === undefined) return []
+      return this.#read(listFromBothEnds(this.linux.host.space, head, 'vm_list'), FROM_LIST).vms
+    })
+    return vms instanceof FaultError ? [] : vms
+  }
+
+  /** What the tasks hold open, as far as it can be read. */
+  *#ofAllTasks(): Generator<Vm> {
+    for (const process of this.tasks.processes()) {
+      const vms = ifThere(() => this.#held(process, FROM_FILES))
+      if (!(vms instanceof FaultError)) yield* vms
+    }
   }
 
   /**
@@ -53,6 +116,15 @@ export class Vms {
    * files. Throws TaskError, in the words of the crash extension, when one is torn down.
    */
   ofTask(task: Task<Vm>): Vm[] {
+    const held = ifThere(() => this.#held(task))
+    if (!(held instanceof FaultError)) return held
+    // The other way in: KVM's list, whose virtual machines know whose memory they have.
+    const listed = this.#onList().filter((vm) => vm.mmAddress === task.mmAddress)
+    if (listed.length === 0) throw held
+    return listed
+  }
+
+  #held(task: Task<Vm>, how?: string): Vm[] {
     const found: Vm[] = []
     const who = `(pid:${task.pid} task:${task.address.toString(16)})`
     for (const file of task.files) {
@@ -60,24 +132,36 @@ export class Vms {
       if (file.privateData === 0n) {
         throw new TaskError('no-vm', `failed to get information of qemu process${who}`)
       }
-      const vm = this.at(file.privateData, task)
+      const vm = this.at(file.privateData, task, how)
       if (!found.includes(vm)) found.push(vm)
     }
     return found
   }
 
-  /** The virtual machine whose `struct kvm` is at an address. */
-  at(kvm: bigint, task?: Task<Vm>): Vm {
+  /** The virtual machine whose `struct kvm` is at an address. `how` says how it was found, when not in the usual way. */
+  at(kvm: bigint, task?: Task<Vm>, how?: string): Vm {
     const known = this.#byAddress.get(kvm)
     if (known !== undefined) return known
-    const vm = new Vm(this, kvm, this.#kvm.at(this.linux.host.space, kvm).mm, task)
+    const salvaged = how === undefined ? [] : [how]
+    let owner = task
+    let mm = ifThere(() => this.#kvm.at(this.linux.host.space, kvm).mm)
+    if (mm instanceof FaultError) {
+      owner = ownerByNotifier(this.tasks, kvm)
+      if (owner === undefined) throw mm
+      mm = owner.mmAddress
+      salvaged.push(FROM_NOTIFIER)
+    }
+    const vm = new Vm(this, kvm, mm, salvaged, owner)
     this.#byAddress.set(kvm, vm)
     return vm
   }
 
   /** kvm_vm_fops tells a VM's file for certain; its name on anon_inodefs does where the symbol is not known. */
   #isVmFile(file: { operations: bigint; path: string }): boolean {
-    this.#operations ??= this.linux.host.findSymbol('kvm_vm_fops', 'kvm') ?? null
+    if (this.#operations === undefined) {
+      const found = ifThere(() => this.linux.host.findSymbol('kvm_vm_fops', 'kvm'))
+      this.#operations = found instanceof FaultError ? null : (found ?? null)
+    }
     return this.#operations === null ? file.path === VM_FILE : file.operations === this.#operations
   }
 }
@@ -88,20 +172,23 @@ export class Vm {
   readonly address: bigint
   /** The address of the owner's `mm_struct`; 0n while the VM is torn down. */
   readonly mmAddress: bigint
+  /** How it was found, one sentence each, when pages of the dump are missing and the usual way led nowhere; else empty. */
+  readonly salvaged: readonly string[]
   /** The kernel that runs it. */
   readonly linux: Linux
   readonly #vms: Vms
   #task: Task<Vm> | null | undefined
   #commandLine: readonly string[] | null | undefined
-  #memslots: readonly Memslot[] | undefined
+  #memslots: MemslotList | undefined
   #space: UserSpace | undefined
 
   /** @internal */
-  constructor(vms: Vms, kvm: bigint, mm: bigint, task?: Task<Vm>) {
+  constructor(vms: Vms, kvm: bigint, mm: bigint, salvaged: readonly string[], task?: Task<Vm>) {
     this.#vms = vms
     this.linux = vms.linux
     this.address = kvm
     this.mmAddress = mm
+    this.salvaged = Object.freeze(salvaged)
     // A descriptor can be passed to another process: only the task that owns the memory is the VM's.
     if (task?.mmAddress === mm) this.#task = task
   }
@@ -129,7 +216,7 @@ export class Vm {
   }
 
   /** All memslots, of every address space, in the order of address space and gfn. */
-  get memslots(): readonly Memslot[] {
+  get memslots(): MemslotList {
     if (this.#memslots === undefined) {
       if (this.#vms.memslots.areMissing(this.address)) {
         throw new TaskError(
@@ -137,7 +224,7 @@ export class Vm {
           'failed to get information of KVM, please check whether KVM module is loaded',
         )
       }
-      this.#memslots = Object.freeze(this.#vms.memslots.of(this.address))
+      this.#memslots = this.#vms.memslots.of(this.address)
     }
     return this.#memslots
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Loaded kernel modules: where they lie, their symbols and their types.
 
-import { CorruptError, FormatError } from '../errors.ts'
+import { CorruptError, FaultError, FormatError, ifThere } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 import { type Symbols } from '../symbols/table.ts'
 import { BtfTypes, readBtf } from '../types/btf.ts'
 import { address, arrayLength, bytes, layout, pointer, uint } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
-import { listNodes } from './list.ts'
+import { knownNodes, listNodes } from './list.ts'
 import { ModuleSymbols } from './modulesymbols.ts'
 
 /** What modules are read from: the kernel's memory, and its own symbols and types. */
@@ -40,7 +40,7 @@ const MAX_BTF_BYTES = 64 << 20
 /** The modules of one kernel. Each part is read when it is first asked for. */
 export class Modules {
   readonly #context: ModuleContext
-  #modules: readonly Module[] | undefined
+  #known: { modules: readonly Module[]; fault: FaultError | undefined } | undefined
   readonly #symbols = new Map<string, ModuleSymbols>()
   readonly #types = new Map<string, Types | undefined>()
 
@@ -48,17 +48,24 @@ export class Modules {
     this.#context = context
   }
 
-  /** All modules, the newest first as in /proc/modules. Empty for a kernel that was built without modules. */
+  /**
+   * All modules, the newest first as in /proc/modules. Empty for a kernel that was built without modules. Throws
+   * FaultError when some are not in the dump.
+   */
   list(): readonly Module[] {
-    this.#modules ??= this.#readList()
-    return this.#modules
+    const { modules, fault } = (this.#known ??= this.#readList())
+    if (fault !== undefined) throw fault
+    return modules
   }
 
-  /** The live module of a name, or undefined. */
+  /** The live module of a name, or undefined. Throws FaultError when it is perhaps one that the dump lacks. */
   find(name: string): Module | undefined {
     // The kernel writes names with underscores, files and people also with dashes.
     const wanted = name.replaceAll('-', '_')
-    return this.list().find((module) => module.name === wanted && module.state === 'live')
+    const { modules, fault } = (this.#known ??= this.#readList())
+    const found = modules.find((module) => module.name === wanted && module.state === 'live')
+    if (found === undefined && fault !== undefined) throw fault
+    return found
   }
 
   /** The address of a module's symbol; undefined when there is no such module or symbol. */
@@ -89,10 +96,10 @@ export class Modules {
     return this.#types.get(module.name)
   }
 
-  #readList(): Module[] {
+  #readList(): { modules: readonly Module[]; fault: FaultError | undefined } {
     const { space, symbols, types } = this.#context
     const head = symbols.address('modules')
-    if (head === undefined) return []
+    if (head === undefined) return { modules: [], fault: undefined }
     const fields = layout(types, 'module', {
       list: address('list'),
       name: bytes('name'),
@@ -101,7 +108,8 @@ export class Modules {
     const extent = moduleExtent(this.#context)
     const offset = BigInt(fields.offset('list'))
     const modules: Module[] = []
-    for (const node of listNodes(space, head, 'module.list')) {
+    let fault: FaultError | undefined
+    const read = (node: bigint): void => {
       const record = fields.at(space, node - offset)
       const state = states[record.state]
       if (state === undefined) {
@@ -110,7 +118,18 @@ export class Modules {
       const name = Buffer.from(record.name).toString('utf8').replace(/\0.*$/s, '')
       modules.push({ name, address: record.address, state, ...extent(record.address) })
     }
-    return modules
+    try {
+      for (const node of knownNodes(space, head, 'module.list')) {
+        const problem = ifThere(() => {
+          read(node)
+        })
+        if (problem instanceof FaultError) fault ??= problem
+      }
+    } catch (error) {
+      if (!(error instanceof FaultError) || !error.isGap) throw error
+      fault ??= error
+    }
+    return { modules, fault }
   }
 
   #readTypes(module: Module): Types | undefined {

@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Red-black trees of the kernel (`struct rb_node`), walked in order with a limit on depth and size.
 
-import { CorruptError } from '../errors.ts'
+import { CorruptError, FaultError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 import { layout, pointer } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
 
 /** A balanced tree of 2^32 nodes is at most this deep (2 log2(n + 1)). */
 const DEPTH_LIMIT = 64
+
+/** What a tree still shows when pages of it are missing. */
+export interface BrokenTree {
+  /** The nodes that could be read, in no order. */
+  readonly nodes: readonly bigint[]
+  /** Nodes whose page is missing, and the nearest readable ones on either side; what hangs below them is unknown. */
+  readonly missing: readonly {
+    readonly node: bigint
+    readonly below: bigint | undefined
+    readonly above: bigint | undefined
+  }[]
+}
 
 /** Walks red-black trees of one kernel. */
 export class RbTrees {
@@ -44,6 +56,44 @@ export class RbTrees {
       if (++count > limit) throw new CorruptError(what, next.address, `more than ${limit} nodes`)
       yield next.address
       node = next.right
+    }
+  }
+
+  /** The nodes below `top` that can be reached while pages of the tree are missing. Throws CorruptError as `nodes` does. */
+  remains(top: bigint, what: string, limit: number): BrokenTree {
+    const nodes: bigint[] = []
+    const missing: BrokenTree['missing'][number][] = []
+    const visit = (
+      node: bigint,
+      below: bigint | undefined,
+      above: bigint | undefined,
+      depth = 1,
+    ) => {
+      if (node === 0n) return
+      if (depth > DEPTH_LIMIT) {
+        throw new CorruptError(what, node, `deeper than ${DEPTH_LIMIT} nodes: a loop`)
+      }
+      if (nodes.length >= limit) throw new CorruptError(what, node, `more than ${limit} nodes`)
+      const children = this.#childrenOf(node)
+      if (children === undefined) {
+        missing.push({ node, below, above })
+        return
+      }
+      nodes.push(node)
+      visit(children.left, below, node, depth + 1)
+      visit(children.right, node, above, depth + 1)
+    }
+    visit(top, undefined, undefined)
+    return { nodes, missing }
+  }
+
+  #childrenOf(node: bigint): { left: bigint; right: bigint } | undefined {
+    try {
+      const { left, right } = this.#node.at(this.#space, node)
+      return { left, right }
+    } catch (error) {
+      if (error instanceof FaultError && error.isGap) return undefined
+      throw error
     }
   }
 

@@ -2,7 +2,7 @@
 // Swap devices of the dumped host, and whether a page that was swapped out is still in memory.
 
 import { PAGE_SIZE } from '../dump/format.ts'
-import { CorruptError } from '../errors.ts'
+import { CorruptError, FaultError } from '../errors.ts'
 import { int, layout, pointer, uint } from '../types/layout.ts'
 import { type Files } from './file.ts'
 import { type Host } from './host.ts'
@@ -14,7 +14,7 @@ import { swapFormat, type SwapFormat } from './swapentry.ts'
 export interface SwapDevice {
   /** Its index in swap_info[], the type in swap entries. */
   readonly type: number
-  /** The path as in /proc/swaps. */
+  /** The path as in /proc/swaps; `…/name` when the dump lacks what the rest of it is read from: see `salvaged`. */
   readonly path: string
   /** As in /proc/swaps. */
   readonly kind: 'partition' | 'file'
@@ -22,6 +22,21 @@ export interface SwapDevice {
   readonly pages: number
   readonly usedPages: number
   readonly priority: number
+  /** What of it could not be read, in a dump with missing pages. */
+  readonly salvaged?: string
+}
+
+/** A swap device whose description is not in the dump. */
+export interface LostSwapDevice {
+  readonly type: number
+  /** Which page is missing, and why. */
+  readonly fault: FaultError
+}
+
+/** Swap devices by type, and what is missing among them. */
+export interface SwapDevices extends ReadonlyArray<SwapDevice> {
+  /** Empty for a whole dump. */
+  readonly lost: readonly LostSwapDevice[]
 }
 
 /** Where a swapped page is. */
@@ -50,7 +65,7 @@ export class Swap {
   readonly #file
   readonly #inode
   #cache: SwapCache | undefined
-  #devices: readonly SwapDevice[] | undefined
+  #devices: SwapDevices | undefined
 
   constructor(host: Host, files: Files, pages: Pages) {
     this.#host = host
@@ -70,14 +85,19 @@ export class Swap {
     this.#inode = layout(host.types, 'inode', { mode: uint('i_mode') })
   }
 
-  /** The devices and files that are switched on, by type. */
-  get devices(): readonly SwapDevice[] {
+  /** The devices and files that are switched on, by type, and those that the dump lacks. */
+  get devices(): SwapDevices {
     this.#devices ??= this.#readDevices()
     return this.#devices
   }
 
-  /** Where the page of a swap entry is. Throws CorruptError for an offset behind the end of its device. */
+  /**
+   * Where the page of a swap entry is. Throws CorruptError for an offset behind the end of its device, and FaultError
+   * when the dump lacks what describes the device.
+   */
   place(type: number, offset: number): SwapPlace {
+    const lost = this.devices.lost.find((one) => one.type === type)
+    if (lost !== undefined) throw lost.fault
     const device = this.devices.find((candidate) => candidate.type === type)
     let cachedAt: number | null = null
     if (device !== undefined) {
@@ -97,7 +117,7 @@ export class Swap {
     return this.#host.space.u64(this.#host.symbol('swap_info') + BigInt(type * 8))
   }
 
-  #readDevices(): SwapDevice[] {
+  #readDevices(): SwapDevices {
     const { space } = this.#host
     const count = space.u32(this.#host.symbol('nr_swapfiles'))
     if (count > this.format.maxSwapFiles) {
@@ -105,19 +125,43 @@ export class Swap {
       throw new CorruptError('nr_swapfiles', this.#host.symbol('nr_swapfiles'), problem)
     }
     const devices: SwapDevice[] = []
+    const lost: LostSwapDevice[] = []
     for (let type = 0; type < count; type++) {
-      const info = this.#info.at(space, this.#address(type))
-      if ((info.flags & SWP_USED) === 0 || info.file === 0n) continue
-      const { mode } = this.#inode.at(space, this.#file.at(space, info.file).inode)
-      devices.push({
-        type,
-        path: this.#files.path(info.file),
-        kind: (mode & S_IFMT) === S_IFBLK ? 'partition' : 'file',
-        pages: info.pages,
-        usedPages: info.usedPages % 2 ** 30,
-        priority: info.priority,
-      })
+      try {
+        const device = this.#readDevice(type)
+        if (device !== undefined) devices.push(device)
+      } catch (error) {
+        if (!(error instanceof FaultError) || !error.isGap) throw error
+        lost.push({ type, fault: error })
+      }
     }
-    return devices
+    // Not enumerable: the list is an array like any other.
+    const list = Object.defineProperty(devices, 'lost', { value: Object.freeze(lost) })
+    return Object.freeze(list) as unknown as SwapDevices
+  }
+
+  #readDevice(type: number): SwapDevice | undefined {
+    const { space } = this.#host
+    const info = this.#info.at(space, this.#address(type))
+    if ((info.flags & SWP_USED) === 0 || info.file === 0n) return undefined
+    const { mode } = this.#inode.at(space, this.#file.at(space, info.file).inode)
+    return {
+      type,
+      ...this.#pathOf(info.file),
+      kind: (mode & S_IFMT) === S_IFBLK ? 'partition' : 'file',
+      pages: info.pages,
+      usedPages: info.usedPages % 2 ** 30,
+      priority: info.priority,
+    }
+  }
+  /** Mounts and folders above a file can be missing where its own name is not. */
+  #pathOf(file: bigint): { path: string; salvaged?: string } {
+    try {
+      return { path: this.#files.path(file) }
+    } catch (error) {
+      if (!(error instanceof FaultError) || !error.isGap) throw error
+      const { name } = this.#files.paths.entryOf(file)
+      return { path: `…/${name}`, salvaged: `only its last name is known: ${error.message}` }
+    }
   }
 }

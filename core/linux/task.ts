@@ -2,14 +2,14 @@
 // Tasks: the processes and threads of the dumped host.
 
 import { hex, parseAddress } from '../bytes/hex.ts'
-import { CorruptError, FaultError, TaskError } from '../errors.ts'
+import { CorruptError, FaultError, ifThere, TaskError } from '../errors.ts'
 import { UserSpace } from '../space/uva.ts'
 import { address, bytes, int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
 import { type OpenFile } from './file.ts'
 import { type Host } from './host.ts'
 import { type Linux } from './linux.ts'
-import { listNodes } from './list.ts'
+import { knownNodes, listNodes } from './list.ts'
 import { type Vma } from './vma.ts'
 
 /** No command line is longer: three quarters of _STK_LIM, as bprm_stack_limits of fs/exec.c has it. */
@@ -55,14 +55,39 @@ export class Tasks<V> {
     })
   }
 
-  /** The processes in the kernel's order: init_task (pid 0) first, then the list of thread group leaders. */
+  /**
+   * The processes in the kernel's order: init_task (pid 0) first, then the list of thread group leaders. When some are
+   * not in the dump, FaultError is thrown behind all that are.
+   */
   *processes(): Generator<Task<V>> {
     const init = this.host.symbol('init_task')
     yield this.at(init)
     const offset = BigInt(this.#task.offset('tasks'))
-    for (const node of listNodes(this.host.space, init + offset, 'task_struct.tasks')) {
-      yield this.at(node - offset)
+    let fault: FaultError | undefined
+    for (const node of knownNodes(this.host.space, init + offset, 'task_struct.tasks')) {
+      try {
+        yield this.at(node - offset)
+      } catch (error) {
+        if (!(error instanceof FaultError) || !error.isGap) throw error
+        fault ??= error
+      }
     }
+    if (fault !== undefined) throw fault
+  }
+
+  /** The processes that are in the dump, up to the first that is wanted, and the first fault among the others. */
+  known(isWanted: (task: Task<V>) => boolean = () => false): {
+    tasks: readonly Task<V>[]
+    fault: FaultError | undefined
+  } {
+    const tasks: Task<V>[] = []
+    const fault = ifThere(() => {
+      for (const process of this.processes()) {
+        tasks.push(process)
+        if (isWanted(process)) return
+      }
+    })
+    return { tasks, fault: fault instanceof FaultError ? fault : undefined }
   }
 
   /** The threads of a process, its leader among them. */
@@ -99,9 +124,11 @@ export class Tasks<V> {
 
   /** Looks at processes first, then at threads. `unread` counts processes whose threads the dump lacks. */
   #search(is: (task: Task<V>) => boolean): { found: Task<V> | undefined; unread: number } {
-    for (const process of this.processes()) if (is(process)) return { found: process, unread: 0 }
+    const { tasks, fault } = this.known(is)
+    const last = tasks.at(-1)
+    if (last !== undefined && is(last)) return { found: last, unread: 0 }
     let unread = 0
-    for (const process of this.processes()) {
+    for (const process of tasks) {
       if (process.pid === 0) continue
       try {
         for (const thread of this.threads(process)) if (is(thread)) return { found: thread, unread }
@@ -110,6 +137,8 @@ export class Tasks<V> {
         unread++
       }
     }
+    // It can be one of those that the dump lacks.
+    if (fault !== undefined) throw fault
     return { found: undefined, unread }
   }
 
@@ -159,6 +188,19 @@ export class Tasks<V> {
   }
 }
 
+/** Processes, and what is missing among them. */
+export interface TaskList<V> extends Array<Task<V>> {
+  /** Why there can be processes that are not in the list; null for a whole dump. */
+  readonly lost: string | null
+}
+
+/** A list of processes. What is missing is not enumerable: the list is an array like any other. */
+export function taskList<V>(tasks: readonly Task<V>[], fault: FaultError | undefined): TaskList<V> {
+  const lost = fault === undefined ? null : `processes are missing: ${fault.message}`
+  const list = Object.defineProperty([...tasks], 'lost', { value: lost })
+  return list as TaskList<V>
+}
+
 interface TaskRecord {
   readonly address: bigint
   readonly pid: number
@@ -199,6 +241,11 @@ export class Task<V> {
     this.comm = textOf(record.comm)
     this.mmAddress = record.mm
     this.filesAddress = record.files
+  }
+
+  /** @internal The tasks of its host. */
+  static allOf<V>(task: Task<V>): Tasks<V> {
+    return task.#tasks
   }
 
   /** What the task was doing when the host stopped, in the words of /proc/PID/status. */

@@ -2,7 +2,7 @@
 // What backs a guest's memory: the bytes of each memslot by state and page size.
 
 import { PAGE_SIZE } from '../dump/format.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type LostMemslot, type Memslot } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swapentry.ts'
 import { scan } from '../paging/scan.ts'
@@ -34,17 +34,27 @@ const swapStates: Readonly<Record<SwapEntry['kind'], TranslationState>> = {
   unknown: 'unmapped',
 }
 
+/** The memslots of a guest and what backs them. */
+export interface Coverage extends ReadonlyArray<SlotShares> {
+  /** Memslots of address space 0 that the dump lacks: nobody knows what backs them. Empty for a whole dump. */
+  readonly lost: readonly LostMemslot[]
+}
+
 /**
  * The shares of every memslot of address space 0, in the order of gpa. Reads each page table of the guest once: one
  * table for each 2 MiB that is mapped by small pages.
  */
-export function coverage(vm: Vm): SlotShares[] {
-  const slots = vm.memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+export function coverage(vm: Vm): Coverage {
+  const { memslots } = vm
+  const slots = memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
   const total = slots.reduce((sum, { npages }) => sum + npages, 0)
   const label = `counting ${vm.name ?? 'the guest'}`
-  return withProgress({ label, unit: 'pages', total }, (advance) =>
+  const shares = withProgress({ label, unit: 'pages', total }, (advance) =>
     slots.map((slot) => ({ slot, shares: slotShares(vm, slot, advance) })),
   )
+  const lost = memslots.lost.filter((slot) => slot.addressSpace === 0)
+  // Not enumerable: the list is an array like any other.
+  return Object.defineProperty(shares, 'lost', { value: lost }) as unknown as Coverage
 }
 
 /** So many pages are counted between two words of progress: a few milliseconds. */

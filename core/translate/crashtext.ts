@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { printableAscii } from '../bytes/printable.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type Page } from '../linux/page.ts'
 import { type Vma } from '../linux/vma.ts'
 import {
@@ -158,7 +158,7 @@ function slotBlock(slot: Memslot): string[] {
     cells.map((c, i) => c.padStart(wide[i] ?? 0)).join('  ')
   return [
     `      SLOT  ${line(['FIRST GPA', 'LAST GPA', 'HVA'])}  FLAGS`,
-    `${slot.id.toString().padStart(10)}  ${line([first, last, hva])}  ${slot.flags.join('|')}`,
+    `${slotName(slot).padStart(10)}  ${line([first, last, hva])}  ${slot.flags.join('|')}`,
   ]
 }
 
@@ -174,6 +174,7 @@ function newLines(t: Translated): string[] {
     ['CACHED AT', cachedAt(t)],
     ['PAGE IS', t.page === null ? undefined : describePage(t.page)],
     ...(t.remarks ?? []).map((remark): [string, string] => ['NOT READ', remark]),
+    ...(t.salvaged ?? []).map((how): [string, string] => ['SALVAGED', how]),
   ]
   return lines.flatMap(([name, text]) => (text === undefined ? [] : sentence(name, text)))
 }

@@ -19,12 +19,15 @@ export interface TranslationJson {
     readonly cachedAt: string | null
   } | null
   readonly slot: {
+    /** -1 when a salvaged slot's number is not known. */
     readonly id: number
     readonly addressSpace: number
     readonly gpa: string
     readonly size: number
     readonly hva: string
     readonly flags: readonly string[]
+    /** How it was found, when pages of the dump are missing. */
+    readonly salvaged?: string
   } | null
   readonly walk:
     | readonly {
@@ -62,13 +65,15 @@ export interface TranslationJson {
   } | null
   /** Why vma or page could not be read; only there when something is wrong. */
   readonly remarks?: readonly string[]
+  /** What of the answer was salvaged from a dump with missing pages; only there when something was. */
+  readonly salvaged?: readonly string[]
 }
 
 const hexOrNull = (value: number | bigint | null) => (value === null ? null : hex(value))
 
 /** Makes the JSON form of a translation. */
 export function translationJson(translation: Translated): TranslationJson {
-  const { swap, slot, walk, vma, page, remarks = [] } = translation
+  const { swap, slot, walk, vma, page, remarks = [], salvaged = [] } = translation
   return {
     gpa: hex(translation.gpa),
     hva: hexOrNull(translation.hva),
@@ -84,6 +89,7 @@ export function translationJson(translation: Translated): TranslationJson {
       size: slot.size,
       hva: hex(slot.hva),
       flags: slot.flags,
+      ...(slot.salvaged === undefined ? {} : { salvaged: slot.salvaged }),
     },
     walk:
       walk &&
@@ -120,5 +126,6 @@ export function translationJson(translation: Translated): TranslationJson {
       isPoisoned: page.isPoisoned,
     },
     ...(remarks.length > 0 ? { remarks } : {}),
+    ...(salvaged.length > 0 ? { salvaged } : {}),
   }
 }

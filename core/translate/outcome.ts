@@ -3,7 +3,7 @@
 
 import { formatSize, hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapPlace } from '../linux/swap.ts'
 import { type SwapEntry } from '../linux/swapentry.ts'
@@ -20,8 +20,21 @@ export interface Outcome {
   readonly swap?: SwapPlace
 }
 
+/** What becomes of an address that no memslot holds: when some are lost, nobody can say that there was none. */
+export function noSlot(vm: Vm, gpa: number): Outcome {
+  const { lost, isWhole } = vm.memslots
+  if (isWhole) return { state: 'no-slot', reason: noSlotReason(vm, gpa) }
+  const missing = lost.filter((slot) => slot.addressSpace === 0)
+  const [first] = missing
+  const reason =
+    first === undefined
+      ? 'no memslot that could be read holds it, but it is not certain that the salvaged ones are whole'
+      : `no memslot that could be read holds it, but ${missing.length} could not be read: ${first.reason}`
+  return { state: 'not-in-dump', reason }
+}
+
 /** Why a guest physical address is in no memslot that counts. */
-export function noSlotReason(vm: Vm, gpa: number): string {
+function noSlotReason(vm: Vm, gpa: number): string {
   // The first words are those of the crash extension.
   const base = `${gpa.toString(16)} has not been allocated`
   const gfn = Math.floor(gpa / PAGE_SIZE)
@@ -32,17 +45,18 @@ export function noSlotReason(vm: Vm, gpa: number): string {
       gfn >= slot.baseGfn &&
       gfn < slot.baseGfn + slot.npages,
   )
-  if (stale !== undefined) return `${base}: its memslot ${stale.id} was being deleted or moved`
+  if (stale !== undefined)
+    return `${base}: its memslot ${slotName(stale)} was being deleted or moved`
   const smm = vm.slotOf(gpa, 1)
   if (smm !== undefined) {
-    return `${base}: only in system management mode (SMM) the guest has memory there, memslot ${smm.id}`
+    return `${base}: only in system management mode (SMM) the guest has memory there, memslot ${slotName(smm)}`
   }
   const normal = vm.memslots.filter((slot) => slot.addressSpace === 0)
   const below = normal.filter((slot) => slot.gpa + slot.size <= gpa).at(-1)
   const above = normal.find((slot) => slot.gpa > gpa)
   const hints = [
-    below === undefined ? '' : `slot ${below.id} ends at ${hex(below.gpa + below.size - 1)}`,
-    above === undefined ? '' : `slot ${above.id} begins at ${hex(above.gpa)}`,
+    below === undefined ? '' : `slot ${slotName(below)} ends at ${hex(below.gpa + below.size - 1)}`,
+    above === undefined ? '' : `slot ${slotName(above)} begins at ${hex(above.gpa)}`,
   ].filter((hint) => hint !== '')
   return `${base}: no memslot holds it${hints.length > 0 ? ` (${hints.join(', ')})` : ''}`
 }
@@ -51,7 +65,7 @@ export function noSlotReason(vm: Vm, gpa: number): string {
 export function outcomeOf(vm: Vm, slot: Memslot, { address, end, steps }: PageWalk): Outcome {
   // The upper half is the kernel's, whose tables every process shares.
   if (address >= 1n << BigInt(11 + 9 * vm.userSpace.rules.levels)) {
-    const reason = `memslot ${slot.id} leads to hva ${hex(address)}, which is no user address: the memslot is damaged`
+    const reason = `memslot ${slotName(slot)} leads to hva ${hex(address)}, which is no user address: the memslot is damaged`
     return { state: 'unmapped', reason }
   }
   const loop = repeatedTable(steps)

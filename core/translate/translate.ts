@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type Page } from '../linux/page.ts'
 import { type SwapPlace } from '../linux/swap.ts'
@@ -12,7 +12,7 @@ import { type PageWalk } from '../paging/walk.ts'
 import { crashText } from './crashtext.ts'
 import { translationJson, type TranslationJson } from './json.ts'
 import { look, vmaOf, type Looked } from './look.ts'
-import { noSlotReason, outcomeOf, type Outcome } from './outcome.ts'
+import { noSlot, outcomeOf, type Outcome } from './outcome.ts'
 import { type Subject, type Translated, type TranslationState } from './translation.ts'
 
 /**
@@ -22,23 +22,17 @@ import { type Subject, type Translated, type TranslationState } from './translat
 export function translate(vm: Vm, gpa: number): Translation {
   vm.checkAlive()
   const slot = vm.slotOf(gpa)
-  if (slot === undefined) {
-    return new Translation(vm, gpa, null, null, { state: 'no-slot', reason: noSlotReason(vm, gpa) })
-  }
+  if (slot === undefined) return new Translation(vm, gpa, null, null, noSlot(vm, gpa))
   const hva = slot.hva + BigInt(gpa - slot.gpa)
   let walked: PageWalk
   try {
     walked = vm.userSpace.walk(hva)
   } catch (error) {
     // What no dump could have is damage, not a gap.
-    if (!(error instanceof FaultError) || !isGap(error)) throw error
+    if (!(error instanceof FaultError) || !error.isGap) throw error
     return new Translation(vm, gpa, slot, null, { state: 'not-in-dump', reason: error.message })
   }
   return new Translation(vm, gpa, slot, walked, outcomeOf(vm, slot, walked))
-}
-
-function isGap({ reason }: FaultError): boolean {
-  return reason !== 'not-mapped' && reason !== 'non-canonical'
 }
 
 /** The answer for one guest physical address. Immutable; VMA and page are looked up when first asked for. */
@@ -68,6 +62,8 @@ export class Translation implements Translated {
   readonly swap: SwapPlace | null
   /** The virtual machine. */
   readonly vm: Vm
+  /** What of the answer rests on other ways than the usual, because pages are missing; empty for a whole dump. */
+  readonly salvaged: readonly string[]
   #vma: Looked<Vma> | undefined
   #page: Looked<Page> | undefined
 
@@ -75,6 +71,10 @@ export class Translation implements Translated {
   constructor(vm: Vm, gpa: number, slot: Memslot | null, walk: PageWalk | null, outcome: Outcome) {
     const { task } = vm
     this.vm = vm
+    this.salvaged = Object.freeze([
+      ...vm.salvaged,
+      ...(slot?.salvaged === undefined ? [] : [`memslot ${slotName(slot)}: ${slot.salvaged}`]),
+    ])
     this.subject = { pid: task?.pid ?? -1, comm: task?.comm ?? '-', vmName: vm.name }
     this.gpa = gpa
     this.state = outcome.state

@@ -60,4 +60,6 @@ export interface Translated extends TranslationFacts {
   readonly page: Page | null
   /** Why VMA or page could not be read, one sentence each; empty when nothing is wrong. */
   readonly remarks?: readonly string[]
+  /** What of the answer was salvaged, one sentence each; empty when nothing was. */
+  readonly salvaged?: readonly string[]
 }

@@ -2,8 +2,10 @@
 // What backs each memslot, as bars with their numbers.
 
 import { formatSize, hex } from '../bytes/hex.ts'
+import { slotName } from '../kvm/memslot.ts'
 import { type Share, type SlotShares } from '../translate/coverage.ts'
 import { type Bar, type View, type ViewOptions } from './block.ts'
+import { lostRemark } from './memslots.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 import { shareStates, toneOf } from './tone.ts'
@@ -20,10 +22,10 @@ export function coverageView(slots: readonly SlotShares[], options: ViewOptions 
   const block = {
     kind: 'table' as const,
     caption: `${count(slots.length, 'memslot')}, ${formatSize(bytes)}`,
-    remark: null,
+    remark: lostRemark(slots),
     columns: [right('slot'), right('first gpa'), right('size'), left('bytes by state')],
     ...rowsOf(slots, rule, options, ({ slot, shares }) => [
-      slot.id.toString(),
+      slot.salvaged === undefined ? slotName(slot) : `${slotName(slot)} (salvaged)`,
       hex(slot.gpa),
       formatSize(slot.size),
       barOf(shares, slot.size),

@@ -10,7 +10,7 @@ import { type Bases } from '../linux/host.ts'
 import { type Block, type FieldsBlock, type View, type ViewOptions } from './block.ts'
 import { has } from './table.ts'
 import { textOf } from './text.ts'
-import { type VmSummary, vmsTable } from './vms.ts'
+import { type VmSummary, vmsBlocks } from './vms.ts'
 
 /** What is shown of a dump. */
 export interface DumpSummary {
@@ -108,9 +108,8 @@ function basesBlock({ bases }: DumpSummary): FieldsBlock {
 }
 
 function vmBlocks({ vms }: DumpSummary, options: ViewOptions): Block[] {
-  return vms.length === 0
-    ? [{ kind: 'note', text: 'no virtual machines' }]
-    : [vmsTable(vms, options)]
+  const blocks = vmsBlocks(vms, options)
+  return blocks.length === 0 ? [{ kind: 'note', text: 'no virtual machines' }] : blocks
 }
 
 function orWhyNot(name: string, blocks: () => Block[]): Block[] {

@@ -2,8 +2,9 @@
 // The table of memslots.
 
 import { formatSize, hex } from '../bytes/hex.ts'
-import { type Memslot } from '../kvm/memslot.ts'
-import { type TableBlock, type View, type ViewOptions } from './block.ts'
+import { type LostMemslot, type Memslot, slotName } from '../kvm/memslot.ts'
+import { printable } from '../bytes/printable.ts'
+import { type Block, type TableBlock, type View, type ViewOptions } from './block.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
@@ -14,8 +15,8 @@ export function isMemslot(value: object): value is Memslot {
 
 /** Memslots on their own. */
 export function memslotsView(slots: readonly Memslot[], options: ViewOptions = {}): View {
-  const block = memslotsTable(slots, options)
-  return { text: textOf([block]), blocks: [block], charts: [] }
+  const blocks = [memslotsTable(slots, options), ...salvageNotes(slots)]
+  return { text: textOf(blocks), blocks, charts: [] }
 }
 
 /** The sum of the live slots of address space 0: the guest's memory. Other spaces show the same memory again. */
@@ -33,8 +34,12 @@ export function memslotsTable(slots: readonly Memslot[], options: ViewOptions = 
   return {
     kind: 'table',
     caption: slots.length === others ? count(others, 'memslot') : caption,
-    remark:
+    remark: [
       others === 0 ? 'address space 0' : `address space 0; ${others} of address space 1 (SMM)`,
+      lostRemark(slots),
+    ]
+      .filter((text) => text !== null)
+      .join('; '),
     columns: [
       ...(others === 0 ? [] : [right('space')]),
       right('slot'),
@@ -46,7 +51,7 @@ export function memslotsTable(slots: readonly Memslot[], options: ViewOptions = 
     ],
     ...rowsOf(sorted, rule, options, (slot) => [
       ...(others === 0 ? [] : [slot.addressSpace.toString()]),
-      slot.id.toString(),
+      slotName(slot),
       hex(slot.gpa),
       slot.npages === 0 ? null : hex(slot.gpa + slot.size - 1),
       formatSize(slot.size),
@@ -56,7 +61,51 @@ export function memslotsTable(slots: readonly Memslot[], options: ViewOptions = 
   }
 }
 
+/** How many memslots of address space 0 are missing from a list, or null. */
+export function lostRemark(slots: object): string | null {
+  const lost = lostOf(slots).filter((slot) => slot.addressSpace === 0)
+  if (lost.length === 0) return null
+  const least = lost.some(({ addresses }) => addresses.length === 0) ? 'at least ' : ''
+  return `${least}${lost.length} more of address space 0 not in this dump`
+}
+
+/** What is missing from a list of memslots, and how others were found: each reason once. */
+export function salvageNotes(slots: readonly Memslot[]): Block[] {
+  const lost = [0, 1].flatMap((addressSpace) => {
+    const ofSpace = lostOf(slots).filter((slot) => slot.addressSpace === addressSpace)
+    const [first] = ofSpace
+    if (first === undefined) return []
+    const which = [...new Set(ofSpace.map(lostName))].join(', ')
+    return [`not in this dump: of address space ${addressSpace} ${which}: ${first.reason}`]
+  })
+  const found = new Map<string, string[]>()
+  for (const slot of slots) {
+    if (slot.salvaged === undefined) continue
+    const names = found.get(slot.salvaged) ?? []
+    names.push(slot.addressSpace === 0 ? slotName(slot) : `${slotName(slot)} (SMM)`)
+    found.set(slot.salvaged, names)
+  }
+  const salvaged = [...found].map(([how, names]) => `salvaged: slot ${names.join(', ')}: ${how}`)
+  return [...lost, ...salvaged].map((text) => ({ kind: 'note', text: printable(text, 1000) }))
+}
+
+function lostName({ id, addresses }: LostMemslot): string {
+  const [at, another] = addresses
+  if (at === undefined) return 'an unknown number of memslots'
+  if (another !== undefined)
+    return `others of those at ${addresses.map((one) => hex(one)).join(', ')}`
+  return `memslot ${id === null ? '' : `${id} `}at ${hex(at)}`
+}
+
+function lostOf(slots: object): readonly LostMemslot[] {
+  return has(slots, 'lost') ? (slots as { lost: readonly LostMemslot[] }).lost : []
+}
+
 function flagsOf(slot: Memslot): string | null {
-  const flags = slot.invalid ? [...slot.flags, 'deleted or moved'] : slot.flags
+  const flags = [
+    ...slot.flags,
+    ...(slot.invalid ? ['deleted or moved'] : []),
+    ...(slot.salvaged === undefined ? [] : ['salvaged']),
+  ]
   return flags.length === 0 ? null : flags.join('|')
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The slots of a map in order, and small ones taken together when there are more than a picture can hold.
 
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type SlotMapInput } from './chart.ts'
 import { shareStates, toneOf, type Tone } from './tone.ts'
 
@@ -61,7 +61,7 @@ function groupOf(run: SlotMapInput['slots']): SlotGroup {
   const first = slots[0]
   const isOne = slots.length === 1
   return {
-    name: isOne ? `slot ${first?.id ?? ''}` : `${slots.length} slots`,
+    name: isOne && first !== undefined ? nameOf(first) : `${slots.length} slots`,
     count: slots.length,
     gpa,
     end,
@@ -70,6 +70,10 @@ function groupOf(run: SlotMapInput['slots']): SlotGroup {
     hva: isOne ? (first?.hva ?? null) : null,
     shares: sharesOf(run),
   }
+}
+
+function nameOf(slot: Memslot): string {
+  return `slot ${slotName(slot)}${slot.salvaged === undefined ? '' : ' (salvaged)'}`
 }
 
 function sharesOf(run: SlotMapInput['slots']): SlotGroup['shares'] {

@@ -4,8 +4,8 @@
 import { formatSize } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { type SwapDevice } from '../linux/swap.ts'
-import { type View, type ViewOptions } from './block.ts'
+import { type SwapDevice, type SwapDevices } from '../linux/swap.ts'
+import { type Block, type View, type ViewOptions } from './block.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
@@ -17,10 +17,11 @@ export function isSwapDevice(value: object): value is SwapDevice {
 /** Swap devices by the type that stands in swap entries. */
 export function swapsView(devices: readonly SwapDevice[], options: ViewOptions = {}): View {
   const rule = { most: 32, head: 32, tail: 0, all: 'show(dump.swaps, { rows: Infinity })' }
+  const lost = has(devices, 'lost') ? (devices as SwapDevices).lost : []
   const block = {
     kind: 'table' as const,
     caption: count(devices.length, 'swap device'),
-    remark: null,
+    remark: lost.length === 0 ? null : `${lost.length} more not in this dump`,
     columns: [
       right('type'),
       left('path'),
@@ -38,5 +39,13 @@ export function swapsView(devices: readonly SwapDevice[], options: ViewOptions =
       device.priority.toString(),
     ]),
   }
-  return { text: textOf([block]), blocks: [block], charts: [] }
+  const texts = [
+    ...lost.map(({ type, fault }) => `not in this dump: swap device ${type}: ${fault.message}`),
+    ...devices.flatMap(({ type, salvaged }) =>
+      salvaged === undefined ? [] : [`salvaged: swap device ${type}: ${salvaged}`],
+    ),
+  ]
+  const notes = texts.map((text): Block => ({ kind: 'note', text: printable(text, 1000) }))
+  const blocks = [block, ...notes]
+  return { text: textOf(blocks), blocks, charts: [] }
 }

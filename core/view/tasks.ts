@@ -45,10 +45,12 @@ export function taskView(task: TaskSummary): View {
 /** Many tasks; threads of the kernel in brackets, as ps has them. */
 export function tasksView(tasks: readonly TaskSummary[], options: ViewOptions = {}): View {
   const rule = { most: 20, head: 15, tail: 5, all: 'show(dump.tasks(), { rows: Infinity })' }
+  const missing = has(tasks, 'lost') ? (tasks as { lost?: string | null }).lost : null
+  const lost = typeof missing === 'string' ? printable(missing, 1000) : null
   const block: Block = {
     kind: 'table',
     caption: count(tasks.length, 'task'),
-    remark: null,
+    remark: lost === null ? null : 'others are not in this dump',
     columns: [right('pid'), right('parent'), right('task_struct'), left('state'), left('comm')],
     ...rowsOf(tasks, rule, options, (task) => [
       task.pid.toString(),
@@ -60,7 +62,8 @@ export function tasksView(tasks: readonly TaskSummary[], options: ViewOptions = 
         : printable(task.comm),
     ]),
   }
-  return { text: textOf([block]), blocks: [block], charts: [] }
+  const blocks = [block, ...(lost === null ? [] : [{ kind: 'note' as const, text: lost }])]
+  return { text: textOf(blocks), blocks, charts: [] }
 }
 
 function parentOf({ parent }: TaskSummary): Cell {

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { crashText } from '../translate/crashtext.ts'
 import {
   describeInverted,
@@ -89,7 +89,7 @@ function factsOf(t: Translated): Part[] {
   // Where a swapped page went is the reason, on the next line.
   const state = t.state === 'swapped' ? t.state : describeState(t)
   const parts: Part[] = [{ text: state, tone: toneOf(t.state, t.pageSize) }]
-  if (t.slot !== null) parts.push({ text: `slot ${t.slot.id}` })
+  if (t.slot !== null) parts.push({ text: `slot ${slotName(t.slot)}` })
   if (t.subject.vmName !== null) parts.push({ text: printable(t.subject.vmName), look: 'name' })
   parts.push({ text: describeSubject(t) })
   if (t.page !== null) parts.push({ text: describePage(t.page) })
@@ -108,6 +108,7 @@ function reasonBlocks(t: Translated): Block[] {
     ...(isPlain ? [] : [t.reason]),
     ...(inverted === undefined ? [] : [inverted]),
     ...(t.remarks ?? []).map((remark) => `not read: ${remark}`),
+    ...(t.salvaged ?? []).map((how) => `salvaged: ${how}`),
   ]
   return texts.map((text) => ({ kind: 'line', parts: [{ text: printable(text, 1000) }] }))
 }

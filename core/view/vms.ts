@@ -7,7 +7,7 @@ import { DumpError } from '../errors.ts'
 import { type Memslot } from '../kvm/memslot.ts'
 import { type Block, type Cell, type TableBlock, type View, type ViewOptions } from './block.ts'
 import { slotMapsOf } from './counted.ts'
-import { guestMemory, memslotsTable } from './memslots.ts'
+import { guestMemory, lostRemark, memslotsTable, salvageNotes } from './memslots.ts'
 import { count, has, left, readCell, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
@@ -21,6 +21,8 @@ export interface VmSummary {
   /** The VMM's process, or null when it is gone. */
   readonly task: { readonly pid: number; readonly comm: string } | null
   readonly memslots: readonly Memslot[]
+  /** How it was found in a dump with missing pages, one sentence each. */
+  readonly salvaged?: readonly string[]
 }
 
 /** True for a virtual machine. */
@@ -44,6 +46,8 @@ export function vmView(vm: VmSummary, options: ViewOptions = {}): View {
     slots === null
       ? { kind: 'note', text: 'its memslots cannot be read from this dump' }
       : memslotsTable(slots, options),
+    ...(slots === null ? [] : salvageNotes(slots)),
+    ...(vm.salvaged ?? []).map((how): Block => ({ kind: 'note', text: `salvaged: ${how}` })),
   ]
   return {
     text: textOf(blocks),
@@ -56,8 +60,18 @@ export function vmView(vm: VmSummary, options: ViewOptions = {}): View {
 
 /** Many virtual machines. */
 export function vmsView(vms: readonly VmSummary[], options: ViewOptions = {}): View {
-  const block = vmsTable(vms, options)
-  return { text: textOf([block]), blocks: [block], charts: [] }
+  const blocks = vmsBlocks(vms, options)
+  return { text: textOf(blocks), blocks, charts: [] }
+}
+
+/** Virtual machines as a table, and what is missing among them. */
+export function vmsBlocks(vms: readonly VmSummary[], options: ViewOptions = {}): Block[] {
+  const lost = has(vms, 'lost') ? (vms as { lost?: readonly string[] }).lost : undefined
+  const notes = (lost ?? []).map((text): Block => ({
+    kind: 'note',
+    text: printable(`not in this dump: ${text}`, 1000),
+  }))
+  return [...(vms.length > 0 ? [vmsTable(vms, options)] : []), ...notes]
 }
 
 /** Virtual machines as a table. */
@@ -81,11 +95,18 @@ export function vmsTable(vms: readonly VmSummary[], options: ViewOptions = {}): 
       readCell(() => vm.task?.pid.toString() ?? null),
       readCell(() => vm.task && printable(vm.task.comm)),
       readCell(() => formatSize(guestMemory(vm.memslots))),
-      readCell(() => vm.memslots.filter((slot) => slot.addressSpace === 0).length.toString()),
+      readCell(() => slotCount(vm.memslots)),
       hex(vm.address),
       readCell(() => vm.uuid && printable(vm.uuid)),
     ]),
   }
+}
+
+/** `7`, or `5 of 7` when two are missing. */
+function slotCount(slots: readonly Memslot[]): string {
+  const found = slots.filter((slot) => slot.addressSpace === 0).length
+  const lost = lostRemark(slots)
+  return lost === null ? found.toString() : `${found}, ${lost.replace(/ more.*/, ' lost')}`
 }
 
 function processOf({ task }: VmSummary): Cell {

@@ -167,7 +167,8 @@ const refusals: readonly {
     built: () => smallHost(),
     ask: (dump) => qemuVtop(dump.task(1), 0),
     code: 'not-a-vmm',
-    message: (built) => `task(pid:1 task:${built.task(1).task.toString(16)}) is not a qemu process`,
+    message: (built) =>
+      `task(pid:1 task:${built.task(1).task.toString(16)}) is not a qemu process; those that have virtual machines: pid 100 (qemu-system-x86)`,
   },
   {
     name: 'a file without a virtual machine',

@@ -81,8 +81,11 @@ for (const kernel of kernels) {
         () => qemuVtop(init, 0),
         (error) => {
           assert.ok(error instanceof TaskError)
+          // The old words, and then those to choose from.
+          const vmms = truth.vms.map(({ pid, comm }) => `${pid} (${comm.slice(0, 15)})`)
           const wanted = `task(pid:1 task:${init.address.toString(16)}) is not a qemu process`
-          assert.equal(error.message, wanted)
+          const others = `those that have virtual machines: pid ${vmms.join(', ')}`
+          assert.equal(error.message, `${wanted}; ${others}`)
           return true
         },
       )

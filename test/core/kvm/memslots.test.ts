@@ -2,7 +2,7 @@
 // Memslots in each form that kernels keep them in, built from the layouts of those kernels.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Memslots } from '../../../core/kvm/memslot.ts'
+import { Memslots } from '../../../core/kvm/memslots.ts'
 import { CorruptError, UnsupportedError } from '../../../core/errors.ts'
 import { type Types } from '../../../core/types/type.ts'
 import { BuiltMemory } from '../../build/memory.ts'

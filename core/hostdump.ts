@@ -77,6 +77,22 @@ export class HostDump {
     return this.memory.source.facts
   }
 
+  /**
+   * What a reader should know of this dump: the file's own remarks, what did not agree when the kernel was found, and
+   * damage that a known tool did to it.
+   */
+  get remarks(): readonly string[] {
+    const { remarks } = this.facts
+    try {
+      const diagnosis = this.#parts.damage?.diagnosis
+      return [...remarks, ...this.bases.remarks, ...(diagnosis === undefined ? [] : [diagnosis])]
+    } catch (error) {
+      // Of a dump without a kernel nothing but pages can be read.
+      if (error instanceof DumpError) return remarks
+      throw error
+    }
+  }
+
   /** The dumped kernel. Throws DumpError when the dump does not hold enough of it. */
   get host(): Host {
     return this.#parts.host

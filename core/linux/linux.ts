@@ -2,6 +2,7 @@
 // The parts of the dumped kernel that can be asked, each made when it is first needed.
 
 import { Files } from './file.ts'
+import { FilterDamage } from './filterdamage.ts'
 import { type Host } from './host.ts'
 import { Pages } from './page.ts'
 import { Swap } from './swap.ts'
@@ -10,6 +11,8 @@ import { Vmas } from './vma.ts'
 /** Files, VMAs, pages and swap of one host, over one `Host`. */
 export class Linux {
   readonly host: Host
+  /** What an old makedumpfile left out of this dump by mistake; undefined for a dump that cannot have this damage. */
+  readonly damage: FilterDamage | undefined
   #files: Files | undefined
   #vmas: Vmas | undefined
   #pages: Pages | undefined
@@ -17,6 +20,9 @@ export class Linux {
 
   constructor(host: Host) {
     this.host = host
+    const damage = FilterDamage.of(host, () => this.pages)
+    this.damage = damage
+    if (damage !== undefined) host.memory.explainMissing((pfn, why) => damage.explain(pfn, why))
   }
 
   /** Open files and paths. */

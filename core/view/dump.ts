@@ -17,6 +17,8 @@ export interface DumpSummary {
   /** Only the file's name is shown of it: the folders differ from machine to machine. */
   readonly path: string
   readonly facts: DumpFacts
+  /** The file's remarks and what is known of its damage. Without it, those of the file. */
+  readonly remarks?: readonly string[]
   /** The kernel's release, such as `6.12.107+deb13-amd64`. */
   readonly release: string
   /** Its build, such as `#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)`; null where it cannot be read. */
@@ -41,7 +43,7 @@ export function dumpView(dump: DumpSummary, options: ViewOptions = {}): View {
     ...orWhyNot('kernel', () => [kernelBlock(dump), basesBlock(dump)]),
     ...orWhyNot('virtual machines', () => vmBlocks(dump, options)),
   ]
-  const remarks = [...dump.facts.remarks, ...remarksOf(dump)]
+  const remarks = dump.remarks ?? dump.facts.remarks
   if (remarks.length > 0) blocks.push({ kind: 'note', text: printable(remarks.join('; '), 1000) })
   return { text: textOf(blocks), blocks, charts: [] }
 }
@@ -82,15 +84,6 @@ function levelOf(level: number | undefined): { value: string | null; remark?: st
 }
 
 /** Remarks on how the kernel was found; none where it was not, which its own block tells. */
-function remarksOf(dump: DumpSummary): readonly string[] {
-  try {
-    return dump.bases.remarks
-  } catch (error) {
-    if (!(error instanceof DumpError)) throw error
-    return []
-  }
-}
-
 function basesBlock({ bases }: DumpSummary): FieldsBlock {
   const { physBase, kaslrOffset, directMap, vmalloc, vmemmap, vmcoreinfo } = bases
   return {

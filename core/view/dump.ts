@@ -83,7 +83,6 @@ function levelOf(level: number | undefined): { value: string | null; remark?: st
     : { value: level.toString(), remark: `left out: ${leftOut(level)}` }
 }
 
-/** Remarks on how the kernel was found; none where it was not, which its own block tells. */
 function basesBlock({ bases }: DumpSummary): FieldsBlock {
   const { physBase, kaslrOffset, directMap, vmalloc, vmemmap, vmcoreinfo } = bases
   return {

@@ -85,6 +85,8 @@ export type ToCompiler =
   | { readonly type: 'commit'; readonly cell: string; readonly reached?: readonly string[] }
   /** The session's values are gone, and with them all names of cells. */
   | { readonly type: 'forget' }
+  /** A process of the front's that must not outlive it; 0 when there is none any more. */
+  | { readonly type: 'guard'; readonly pid: number }
   | {
       readonly type: 'complete'
       readonly id: number

@@ -36,6 +36,8 @@ const skips: string[] = []
 // Kernels keep a history: that of the tests is not to stand in the user's own.
 const dataHome = mkdtempSync(join(tmpdir(), 'test-data-'))
 process.env['XDG_DATA_HOME'] = dataHome
+// Kernels that are alive for a second after their first cell would each begin to make one.
+process.env['QEMU_VTOP_SNAPSHOT'] = 'off'
 process.on('exit', () => {
   rmSync(dataHome, { recursive: true, force: true })
 })

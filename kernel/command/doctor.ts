@@ -5,6 +5,7 @@ import type { Finding } from './doctor/finding.ts'
 import { checkKernel } from './doctor/kernel.ts'
 import { checkKernelspecs } from './doctor/kernelspecs.ts'
 import { checkCompiler, checkNode, checkSockets } from './doctor/packages.ts'
+import { checkSnapshot } from './doctor/snapshot.ts'
 import { exitCode, parseArguments, print, usageError, type Verb } from './verb.ts'
 
 const help = `Usage: qemu-vtop doctor [--prefix P] [--json]
@@ -35,6 +36,7 @@ function checks(prefix: string | undefined): readonly (() => Promise<readonly Fi
     checkCompiler,
     () => checkKernelspecs(prefix),
     checkFolders,
+    checkSnapshot,
     checkKernel,
   ]
 }

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
 
-const require = createRequire(import.meta.url)
+const packages = createRequire(import.meta.url)
 
 /**
  * The settings as a tsconfig would write them. The types of the standard library and of Node are
@@ -14,7 +14,7 @@ export function cellOptions(): Record<string, unknown> {
     target: 'es2023',
     lib: ['es2023'],
     types: ['node'],
-    typeRoots: [resolve(dirname(require.resolve('@types/node/package.json')), '..')],
+    typeRoots: [resolve(dirname(packages.resolve('@types/node/package.json')), '..')],
     module: 'esnext',
     moduleResolution: 'bundler',
     moduleDetection: 'force',

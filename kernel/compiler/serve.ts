@@ -8,6 +8,9 @@ import { isComplete } from './iscomplete.ts'
 
 type Answer = Omit<Extract<FromCompiler, { type: 'answer' }>, 'type' | 'id'>
 
+/** What the front told to guard. */
+let guarded = 0
+
 /** The table of requests: what to do, and what to answer where an answer is awaited. */
 function handle(compiler: Compiler, request: ToCompiler): Answer | undefined {
   switch (request.type) {
@@ -22,6 +25,9 @@ function handle(compiler: Compiler, request: ToCompiler): Answer | undefined {
       return undefined
     case 'forget':
       compiler.forget()
+      return undefined
+    case 'guard':
+      guarded = request.pid
       return undefined
     case 'compile':
       return { compiled: compiler.compile(request.cell, request.code) }
@@ -53,5 +59,16 @@ export function serve(compiler: Compiler): void {
   process.stdin.on('data', (chunk: Buffer) => {
     reader.push(chunk)
   })
-  process.stdin.on('end', () => process.exit(0))
+  process.stdin.on('end', () => {
+    if (guarded > 0) kill(guarded)
+    process.exit(0)
+  })
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has just ended by itself.
+  }
 }

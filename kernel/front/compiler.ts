@@ -12,6 +12,9 @@ import {
 } from '../frames.ts'
 import { log } from './channels.ts'
 import { type Compile, Replay } from './replay.ts'
+import { SnapshotBuild } from './snapshot/build.ts'
+import { findSnapshot, removeSnapshot } from './snapshot/find.ts'
+import { compilerEnv, compilerFlags } from './snapshot/flags.ts'
 
 type Answer = Extract<FromCompiler, { type: 'answer' }>
 type Question = Extract<ToCompiler, { id: number }>
@@ -25,22 +28,11 @@ export type Unnumbered = Question extends infer One
 
 const script = fileURLToPath(new URL('../compiler/main.js', import.meta.url))
 
-/** In megabytes. The compiler lives with 160; without a cap it lets garbage lie up to four times that. */
-const heapCap = 512
-
-/**
- * What a start costs was measured with Node 20: new space of 4 MB saves 20 MB of memory, and code
- * that is optimised later saves 0.35 s of CPU, while cell 300 costs the same. Newer Node has no
- * such flag and would not start with it.
- */
-const compilerFlags = [
-  `--max-old-space-size=${heapCap}`,
-  '--max-semi-space-size=4',
-  ...(process.versions.node.startsWith('20.') ? ['--interrupt-budget=1000000'] : []),
-]
-
-/** With an arena a thread, glibc keeps 20 MB more of what the compiler's threads have freed. */
-const compilerEnv = { MALLOC_ARENA_MAX: '1' }
+interface Waiting {
+  readonly question: Question
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+}
 
 /** The compiler process. */
 export class CompilerProcess {
@@ -48,11 +40,14 @@ export class CompilerProcess {
   #ended = false
   /** It has compiled something, so a later end is an accident and not how it always ends. */
   #works = false
+  /** The snapshot that it was started from. */
+  #snapshot = findSnapshot()
+  /** Should the front be killed, the compiler ends it: making a snapshot is deaf work of seconds. */
+  readonly #build = new SnapshotBuild((pid) => {
+    this.#write({ type: 'guard', pid })
+  })
   #lastId = 0
-  readonly #waiting = new Map<
-    number,
-    { resolve: (answer: Answer) => void; reject: (error: Error) => void }
-  >()
+  readonly #waiting = new Map<number, Waiting>()
   /** All that a new process must be told to know what this one knows. */
   readonly #replay = new Replay()
 
@@ -65,8 +60,9 @@ export class CompilerProcess {
     if (this.#ended) return Promise.reject(new Error('the compiler does not run'))
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
-      this.#write({ ...question, id })
+      const numbered = { ...question, id }
+      this.#waiting.set(id, { question: numbered, resolve, reject })
+      this.#write(numbered)
     })
   }
 
@@ -82,11 +78,14 @@ export class CompilerProcess {
   tell(statement: Statement): void {
     this.#replay.tell(statement)
     this.#write(statement)
+    // A cell has run to its end: now there is time for what makes the next start fast.
+    if (statement.type === 'commit' && this.#snapshot === undefined) this.#build.soon()
   }
 
   /** Ends the process for good. */
   async end(): Promise<void> {
     this.#ended = true
+    this.#build.end()
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
     // It holds nothing that is not also here.
@@ -99,13 +98,16 @@ export class CompilerProcess {
   }
 
   #start(): ChildProcess {
-    const child = spawn(process.execPath, [...compilerFlags, script], {
+    // With a snapshot Node does not look at the script; it only says in a list of processes what this one is.
+    const from = this.#snapshot === undefined ? [] : ['--snapshot-blob', this.#snapshot.path]
+    const child = spawn(process.execPath, [...compilerFlags, ...from, script], {
       env: { ...process.env, ...compilerEnv },
       stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
     })
     child.stdin?.on('error', () => undefined)
     const reader = new FrameReader<FromCompiler>((message) => {
-      if (message.type === 'ready') this.#works = true
+      // From a snapshot it is ready at once, and has compiled nothing yet.
+      if (message.type === 'ready') this.#works = this.#snapshot === undefined
       else this.#take(message)
     })
     const answers = child.stdio[3] as Readable
@@ -119,6 +121,7 @@ export class CompilerProcess {
   }
 
   #take(answer: Answer): void {
+    this.#works = true
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
     if (answer.failure === undefined) waiting?.resolve(answer)
@@ -126,20 +129,30 @@ export class CompilerProcess {
   }
 
   #restart(reason: string): void {
-    const next = this.#works
-      ? 'it has been started again: run the cell again'
-      : 'it cannot be started'
-    log(`the compiler ended (${reason}); ${next}`)
-    for (const { reject } of this.#waiting.values()) {
-      reject(new Error(`the compiler ended (${reason}); ${next}`))
+    const snapshot = this.#snapshot
+    // The next one is started without: if the snapshot is to blame, it only costs time.
+    this.#snapshot = undefined
+    if (snapshot !== undefined && !this.#works) {
+      log(`the compiler does not start from ${snapshot.path} (${reason}): it is started without`)
+      removeSnapshot(snapshot)
+    } else {
+      const next = this.#works
+        ? 'it has been started again: run the cell again'
+        : 'it cannot be started'
+      log(`the compiler ended (${reason}); ${next}`)
+      for (const { reject } of this.#waiting.values()) {
+        reject(new Error(`the compiler ended (${reason}); ${next}`))
+      }
+      this.#waiting.clear()
+      this.#ended = !this.#works
+      if (this.#ended) return
     }
-    this.#waiting.clear()
-    this.#ended = !this.#works
-    if (this.#ended) return
     this.#works = false
     this.#child = this.#start()
+    this.#write({ type: 'guard', pid: this.#build.pid })
     for (const one of this.#replay.all()) {
       this.#write(one.type === 'compile' ? { ...one, id: ++this.#lastId } : one)
     }
+    for (const { question } of this.#waiting.values()) this.#write(question)
   }
 }

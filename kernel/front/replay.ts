@@ -70,6 +70,9 @@ export class Replay {
       case 'commit':
         this.#commit(statement)
         break
+      case 'guard':
+        // Told anew by whoever started that process.
+        break
     }
   }
 

@@ -70,7 +70,7 @@ export class TestKernel {
   /**
    * Starts a kernel and waits until it answers and is heard. With `withParent` a process between is
    * the kernel's parent, and `process` is that one. Nothing is written into the user's own data
-   * folder: `env` may name another one to share between kernels.
+   * folder: `env` may name another one to share between kernels. No startup snapshot is made or used.
    */
   static async start(
     cwd?: string,
@@ -95,7 +95,7 @@ export class TestKernel {
     const starter = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(argv)}, { stdio: 'inherit' })`
     const child = spawn(process.execPath, withParent ? ['-e', starter] : argv, {
       cwd: cwd ?? process.cwd(),
-      env: { ...process.env, XDG_DATA_HOME: folder, ...env },
+      env: { ...process.env, XDG_DATA_HOME: folder, QEMU_VTOP_SNAPSHOT: 'off', ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const kernel = new TestKernel(connection, folder, child)

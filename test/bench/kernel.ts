@@ -7,6 +7,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findSnapshot } from '../../kernel/front/snapshot/find.ts'
 import { root } from '../place.ts'
 import { ipykernel, Measured, ours, type Subject } from './kernel/client.ts'
 import { type Column, printTable, type Row } from './kernel/print.ts'
@@ -36,8 +37,11 @@ try {
   for (let round = 0; round < startRounds; round++) {
     for (const [i, subject] of subjects.entries()) await measureStart(subject, columns[i])
   }
+  const megabytes = await makeSnapshot()
+  say(`startup snapshot: ${megabytes.toFixed(0)} MB`)
+  for (let round = 0; round < startRounds; round++) await measureStart(ours, columns[0], true)
   const kernels: Measured[] = []
-  for (const subject of subjects) kernels.push(await Measured.start(subject, folder))
+  for (const subject of subjects) kernels.push(await Measured.start(subject, folder, false))
   await measureRunning(kernels, columns)
   for (const kernel of kernels) await kernel.stop()
   printTable(columns)
@@ -47,29 +51,48 @@ try {
 say(`load average ${load()} at the end`)
 
 /** From nothing to the first result, and the memory after it. */
-async function measureStart(subject: Subject, column: Column | undefined): Promise<void> {
+async function measureStart(
+  subject: Subject,
+  column: Column | undefined,
+  snapshot = false,
+): Promise<void> {
   const from = performance.now()
-  const kernel = await Measured.start(subject, folder)
-  note(column, 'start to first kernel_info_reply', kernel.ready)
+  const kernel = await Measured.start(subject, folder, snapshot)
+  const how = snapshot ? ', from snapshot' : ''
+  note(column, `start to first kernel_info_reply${how}`, kernel.ready)
   await kernel.run('1 + 1')
-  note(column, 'start to first result', performance.now() - from)
-  note(column, 'CPU up to the first result', kernel.cpu())
+  note(column, `start to first result${how}`, performance.now() - from)
+  note(column, `CPU up to the first result${how}`, kernel.cpu())
   const parts = kernel.processes()
   const total = (of: (part: (typeof parts)[number]) => number): number =>
     parts.reduce((sum, part) => sum + of(part), 0)
   note(
     column,
-    'resident memory after it, all parts',
+    `resident memory, all parts${how}`,
     total(({ resident }) => resident),
   )
   note(
     column,
-    'the same, shared pages counted once',
+    `  shared memory counted once${how}`,
     total(({ proportional }) => proportional),
   )
   for (const part of subject === ours ? parts : [])
-    note(column, `  of it ${part.name}`, part.resident)
+    note(column, `  of it ${part.name}${how}`, part.resident)
   await kernel.stop()
+}
+
+/** Lets a kernel make its startup snapshot, and gives the size in MB. */
+async function makeSnapshot(): Promise<number> {
+  const kernel = await Measured.start(ours, folder, true)
+  await kernel.run('1 + 1')
+  for (;;) {
+    const made = findSnapshot(join(folder, 'qemu-vtop'))
+    if (made !== undefined) {
+      await kernel.stop()
+      return made.size / 1e6
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
 }
 
 /** Everything that a running kernel is asked; the kernels take turns. */

@@ -78,11 +78,13 @@ export class Measured {
     this.#pid = pid
   }
 
-  static async start(subject: Subject, cwd: string): Promise<Measured> {
+  /** `snapshot` is whether this kernel may make and use its startup snapshot, in `cwd`. */
+  static async start(subject: Subject, cwd: string, snapshot: boolean): Promise<Measured> {
     const before = new Set(tree(process.pid).map(({ pid }) => pid))
     const from = performance.now()
-    // Its history is not the user's.
-    const env = { XDG_DATA_HOME: cwd, IPYTHONDIR: cwd }
+    // Its history and its cache are not the user's.
+    const own = { XDG_DATA_HOME: cwd, XDG_CACHE_HOME: cwd, IPYTHONDIR: cwd }
+    const env = { ...own, QEMU_VTOP_SNAPSHOT: snapshot ? 'on' : 'off' }
     const argv = subject.argv === undefined ? {} : { argv: subject.argv }
     const kernel = await launchKernel({ cwd, env, ...argv })
     const ready = performance.now() - from

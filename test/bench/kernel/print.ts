@@ -24,12 +24,12 @@ export function printTable(columns: readonly Column[]): void {
   if (first === undefined) return
   const heads = columns.map(({ name }) => name.padStart(28))
   say(
-    `\n${'median (95th percentile)'.padEnd(42)}${heads.join('')}${others.map(() => '   ratio').join('')}`,
+    `\n${'median (95th percentile)'.padEnd(50)}${heads.join('')}${others.map(() => '   ratio').join('')}`,
   )
   for (const [row, values] of first.rows) {
     const cells = columns.map(({ rows }) => figure(row, rows.get(row)).padStart(28))
     const ratios = others.map(({ rows }) => ratio(values, rows.get(row)))
-    say(`${row.padEnd(42)}${cells.join('')}${ratios.join('')}`.trimEnd())
+    say(`${row.padEnd(50)}${cells.join('')}${ratios.join('')}`.trimEnd())
   }
 }
 
@@ -48,7 +48,7 @@ function ratio(mine: readonly number[], theirs: readonly number[] | undefined): 
 }
 
 function unitOf(row: Row): [unit: string, digits: number] {
-  if (/memory|^ {2}of it|the same/.test(row)) return [' MB', 0]
+  if (/memory|^ {2}of it/.test(row)) return [' MB', 0]
   if (/a second|messages/.test(row)) return ['', 0]
   return [' ms', 1]
 }

@@ -43,6 +43,7 @@ export class Home {
       JUPYTERLAB_WORKSPACES_DIR: place('workspaces'),
       IPYTHONDIR: place('ipython'),
       XDG_DATA_HOME: place('share'),
+      XDG_CACHE_HOME: place('cache'),
       PYTHONUNBUFFERED: '1',
     }
   }

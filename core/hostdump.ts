@@ -5,7 +5,7 @@ import { hex, parseAddress } from './bytes/hex.ts'
 import { type DumpFacts } from './dump/format.ts'
 import { openPages } from './dump/open.ts'
 import { RecordingPages } from './dump/recording.ts'
-import { type SliceOptions, writeSlice } from './dump/slice.ts'
+import { framesOf, type HpaRange, type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
 import { type Vm, type VmList, Vms } from './kvm/vm.ts'
@@ -39,6 +39,14 @@ export interface OpenOptions {
    * large: the bytes that are done, and of how many, where that is known.
    */
   readonly onProgress?: (done: number, of: number | undefined) => void
+}
+
+/** Options of `dump.slice`. */
+export interface DumpSliceOptions extends SliceOptions {
+  /** Leave out what only crash and drgn need. */
+  readonly minimal?: boolean
+  /** The pages to write, by frame number or as ranges of host physical memory. */
+  readonly pages?: Iterable<number | HpaRange>
 }
 
 /**
@@ -201,8 +209,13 @@ export class HostDump {
    * What crash and drgn need to open it is added: the kernel's variables (its log too), the area of each CPU, modules,
    * and up to 1,000 tasks, some 1 to 10 MB. `{minimal: true}` leaves that out.
    * The file appears whole or not at all; one that is there is replaced only with `{overwrite: true}`.
+   * `{pages}` names the pages instead, and nothing is added: frame numbers, or `{hpa, length}`. Any open dump can do that.
    */
-  slice(path: string, options: SliceOptions & { readonly minimal?: boolean } = {}): SliceResult {
+  slice(path: string, options: DumpSliceOptions = {}): SliceResult {
+    if (options.pages !== undefined) {
+      const source = this.#recording?.source ?? this.memory.source
+      return writeSlice(source, framesOf(options.pages), path, options)
+    }
     if (this.#recording === undefined) {
       throw new UsageError(
         'dump.slice(path) needs to know which pages were read: open the dump with {record: true}',

@@ -3,7 +3,9 @@
 
 // Opening a dump, and the main job.
 export { openDump } from './sample.ts'
-export { HostDump, onOpen, type OpenOptions } from './hostdump.ts'
+export { type DumpSliceOptions, HostDump, onOpen, type OpenOptions } from './hostdump.ts'
+export { type HpaRange, type SliceOptions } from './dump/slice.ts'
+export { type SliceResult } from './dump/slicefile.ts'
 export { pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.

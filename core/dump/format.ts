@@ -24,6 +24,9 @@ export function missingBy(error: DumpError): Missing {
   return { why, detail: error.message }
 }
 
+/** Frames from the first to below the second. */
+export type FrameRange = readonly [from: number, to: number]
+
 /** One ELF note, as in a PT_NOTE segment or in a kdump's note block. */
 export interface Note {
   /** The owner's name without its NUL: `VMCOREINFO`, `CORE`, `QEMU`. */
@@ -55,6 +58,8 @@ export interface DumpFacts {
   readonly timestamp?: number
   /** `phys_base` as the header says. QEMU writes it wrong: a candidate, never the truth. */
   readonly physBase?: bigint
+  /** What makedumpfile was told to erase, in its words, one thing a line, where it was. */
+  readonly eraseinfo?: string
   /** Things about this file that a reader should know: incomplete, odd headers. */
   readonly remarks: readonly string[]
 }
@@ -74,6 +79,8 @@ export interface PageSource {
   page(pfn: number): Uint8Array | Missing
   /** Whether the host has memory at a frame, saved or not. Only `page` can tell where this is not there. */
   exists?(pfn: number): boolean
+  /** All memory of the host, saved or not, as runs of frames in ascending order, when that is known without a search. */
+  memory?(): Iterable<FrameRange>
   /** Closes the file. */
   close(): void
 }

@@ -18,6 +18,7 @@ import {
   PAGE_SIZE,
   type DumpFacts,
   type DumpFormat,
+  type FrameRange,
   type Missing,
   type Note,
   type PageSource,
@@ -128,6 +129,10 @@ class KdumpPages implements PageSource {
 
   exists(pfn: number): boolean {
     return this.#isIn(pfn) && (this.#exists.has(pfn) || this.#saved.has(pfn))
+  }
+
+  memory(): Iterable<FrameRange> {
+    return this.#exists.runs(this.endPfn)
   }
 
   close(): void {

@@ -18,6 +18,7 @@ import { PAGE_SIZE, type DumpFacts, type Note } from './format.ts'
 import { isSlice, MAX_NOTES_BYTES, parseNotes, vmcoreinfoOf, vmcoreinfoText } from './notes.ts'
 
 const NEWEST_VERSION = 6
+const MAX_ERASEINFO = 1 << 20
 const MAX_BLOCK_SIZE = 256 << 10
 /** Frames of the 52 bits of a physical address on x86-64. */
 const MAX_PFN = 2 ** 40
@@ -57,7 +58,7 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
   const part = version >= 2 && sub.split !== 0 ? partOf(header, sub, frames.endPfn) : undefined
   const incomplete = (header.status & DUMP_DH_COMPRESSED_INCOMPLETE) !== 0
   if (incomplete) remarks.push('the dump is incomplete: makedumpfile could not write all pages')
-  if (sub.size_eraseinfo > 0n) remarks.push('makedumpfile erased data in it (eraseinfo)')
+  const eraseinfo = readEraseinfo(file, sub, remarks)
   if (header.machine === '') remarks.push('the header does not name a machine; taken for x86_64')
 
   const notes = readNotes(file, sub, remarks)
@@ -65,7 +66,7 @@ export function readHeaders(file: FileBytes): KdumpHeaders {
   const vmcoreinfo = readVmcoreinfo(file, sub, remarks) ?? vmcoreinfoOf(notes)
   return {
     ...frames,
-    facts: factsOf(header, sub, codecNames, remarks),
+    facts: factsOf(header, sub, codecNames, eraseinfo, remarks),
     notes,
     vmcoreinfo,
     descAt: block * (1 + header.sub_hdr_size + header.bitmap_blocks),
@@ -187,6 +188,17 @@ function readVmcoreinfo(file: FileBytes, sub: KdumpSubHeader, remarks: string[])
   return bytes && vmcoreinfoText(bytes)
 }
 
+// What makedumpfile's configuration told it to erase: lines such as `erase jprobe.data size 128`.
+function readEraseinfo(file: FileBytes, sub: KdumpSubHeader, remarks: string[]) {
+  const { offset_eraseinfo: offset, size_eraseinfo: size } = sub
+  if (size === 0n) return undefined
+  const bytes = pointedAt(file, offset, size, MAX_ERASEINFO, 'eraseinfo', remarks)
+  const text = new TextDecoder().decode(bytes ?? new Uint8Array()).replace(/\0[^]*$/, '')
+  const lines = printable(text.trim().replaceAll('\n', '; '), 200)
+  remarks.push(`makedumpfile erased data in it${lines === '' ? '' : `: ${lines}`}`)
+  return text === '' ? undefined : text
+}
+
 function pointedAt(
   file: FileBytes,
   offset: bigint,
@@ -206,6 +218,7 @@ function factsOf(
   header: DiskDumpHeader,
   sub: KdumpSubHeader,
   codecNames: readonly string[],
+  eraseinfo: string | undefined,
   remarks: readonly string[],
 ): DumpFacts {
   const texts = {
@@ -226,6 +239,7 @@ function factsOf(
     ...(header.tv_sec > 0n ? { timestamp: Number(header.tv_sec) } : {}),
     ...(header.nr_cpus > 0 ? { cpus: header.nr_cpus } : {}),
     physBase: BigInt.asIntN(64, sub.phys_base),
+    ...(eraseinfo === undefined ? {} : { eraseinfo }),
     remarks,
   }
 }

@@ -10,7 +10,8 @@ export interface Range {
 
 /** Ranges to look addresses up in. Where given ranges overlap, the one that starts first keeps the bytes. */
 export class Ranges {
-  readonly #list: readonly Range[]
+  /** All of them, in ascending order. */
+  readonly list: readonly Range[]
 
   constructor(ranges: Iterable<Range>) {
     const list: Range[] = []
@@ -21,24 +22,24 @@ export class Ranges {
       list.push({ start, end: range.end, offset: range.offset + (start - range.start) })
       end = range.end
     }
-    this.#list = list
+    this.list = list
   }
 
   /** The end of the last range, or 0. */
   get end(): number {
-    return this.#list.at(-1)?.end ?? 0
+    return this.list.at(-1)?.end ?? 0
   }
 
   /** The first range that ends above an address: it holds the address, or lies behind it. */
   endingAbove(address: number): Range | undefined {
     let low = 0
-    let high = this.#list.length
+    let high = this.list.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#list[middle]?.end ?? 0) > address) high = middle
+      if ((this.list[middle]?.end ?? 0) > address) high = middle
       else low = middle + 1
     }
-    return this.#list[low]
+    return this.list[low]
   }
 
   /** Whether some byte from `start` to below `end` is in a range. */

@@ -2,6 +2,7 @@
 // A dump's bitmap of frames: is a frame's bit set, how many are set below it, and where the runs of them are.
 
 import { type FileBytes } from './file.ts'
+import { type FrameRange } from './format.ts'
 
 // 16 TiB of host memory are 512 MiB of bitmap, so only counts are kept: one number for a section of 65,536 frames
 // (8 KiB of bitmap), and 16 bits for each 512 frames in it. That is 17 MiB for those 16 TiB.
@@ -16,9 +17,6 @@ const BATCH = 128
 // ten times as fast as to count.
 const noBits = new Uint8Array(SECTION_BYTES)
 const allBits = new Uint8Array(SECTION_BYTES).fill(0xff)
-
-/** Frames from the first to below the second. */
-export type FrameRange = readonly [from: number, to: number]
 
 /**
  * One bitmap, least significant bit first. Nothing is read before the first question; `rank` counts from where the

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A page source that remembers which frames were handed out: what a slice needs to give the same answers.
 
-import { type DumpFacts, type Missing, type Note, type PageSource } from './format.ts'
+import {
+  type DumpFacts,
+  type FrameRange,
+  type Missing,
+  type Note,
+  type PageSource,
+} from './format.ts'
 
 /** Another source's pages, with a memory of the frames that were asked for and there. */
 export class RecordingPages implements PageSource {
@@ -9,7 +15,8 @@ export class RecordingPages implements PageSource {
   readonly endPfn: number
   readonly notes: readonly Note[]
   readonly vmcoreinfo: string | undefined
-  readonly #source: PageSource
+  /** Where the pages come from: what is read there is not remembered. */
+  readonly source: PageSource
   readonly #pfns = new Set<number>()
 
   constructor(source: PageSource) {
@@ -17,7 +24,7 @@ export class RecordingPages implements PageSource {
     this.endPfn = source.endPfn
     this.notes = source.notes
     this.vmcoreinfo = source.vmcoreinfo
-    this.#source = source
+    this.source = source
   }
 
   /** The frames handed out so far, in ascending order. */
@@ -26,17 +33,21 @@ export class RecordingPages implements PageSource {
   }
 
   page(pfn: number): Uint8Array | Missing {
-    const page = this.#source.page(pfn)
+    const page = this.source.page(pfn)
     if (page instanceof Uint8Array) this.#pfns.add(pfn)
     return page
   }
 
   exists(pfn: number): boolean {
-    return exists(this.#source, pfn)
+    return exists(this.source, pfn)
+  }
+
+  memory(): Iterable<FrameRange> {
+    return memoryOf(this.source)
   }
 
   close(): void {
-    this.#source.close()
+    this.source.close()
   }
 }
 
@@ -45,4 +56,19 @@ export function exists(source: PageSource, pfn: number): boolean {
   if (source.exists) return source.exists(pfn)
   const page = source.page(pfn)
   return page instanceof Uint8Array || page.why !== 'hole'
+}
+
+/** All memory of the host as runs of frames: asked frame by frame where the source does not know them. */
+export function* memoryOf(source: PageSource): Generator<FrameRange> {
+  if (source.memory !== undefined) {
+    yield* source.memory()
+    return
+  }
+  let from = -1
+  for (let pfn = 0; pfn <= source.endPfn; pfn++) {
+    const there = pfn < source.endPfn && exists(source, pfn)
+    if (there === from >= 0) continue
+    if (!there) yield [from, pfn]
+    from = there ? pfn : -1
+  }
 }

@@ -5,15 +5,16 @@ import { ftruncateSync, writeSync } from 'node:fs'
 import { deflateSync } from 'node:zlib'
 import { writeStruct } from '../bytes/struct.ts'
 import { disk_dump_header, kdump_sub_header, KDUMP_SIGNATURE, page_desc } from './diskdump.ts'
-import { PAGE_SIZE, type Note, type PageSource } from './format.ts'
+import { PAGE_SIZE, type FrameRange, type Note, type PageSource } from './format.ts'
 import { isSlice, sliceNote, writeNotes } from './notes.ts'
 import { isZero } from './pagecache.ts'
-import { exists } from './recording.ts'
+import { memoryOf } from './recording.ts'
 
 const VERSION = 6
 const ZLIB = 0x1
 const NT_PRSTATUS = 1
 const BUFFER_BYTES = 256 << 10
+const CHUNK_BITS = BUFFER_BYTES * 8
 /** The dump level of a slice of a dump that does not tell its own: any kind of page may be missing. */
 const ANY_LEVEL = 31
 
@@ -43,9 +44,12 @@ export function writeSliceFile(
   const descAt = bitmapAt + 2 * bitmapBlocks * PAGE_SIZE
 
   const dataAt = descAt + page_desc.size * wanted.length
-  const { saved, end } = writePages(descriptor, source, wanted, descAt, dataAt)
-  writeBitmap(descriptor, bitmapAt, existing(source))
-  writeBitmap(descriptor, bitmapAt + bitmapBlocks * PAGE_SIZE, saved)
+  const { saved, end: pagesEnd } = writePages(descriptor, source, wanted, descAt, dataAt)
+  writeBitmap(descriptor, bitmapAt, memoryOf(source))
+  writeBitmap(descriptor, bitmapAt + bitmapBlocks * PAGE_SIZE, saved.map(frame))
+  const eraseinfo = new TextEncoder().encode(source.facts.eraseinfo ?? '')
+  writeAll(descriptor, eraseinfo, pagesEnd)
+  const end = pagesEnd + eraseinfo.length
 
   const vmcoreinfo = notes.findIndex(({ name }) => name === 'VMCOREINFO')
   const head = new Uint8Array(noteAt + block.bytes.length)
@@ -77,6 +81,8 @@ export function writeSliceFile(
     size_vmcoreinfo: BigInt(notes[vmcoreinfo]?.desc.length ?? 0),
     offset_note: BigInt(noteAt),
     size_note: BigInt(block.bytes.length),
+    offset_eraseinfo: eraseinfo.length > 0 ? BigInt(pagesEnd) : 0n,
+    size_eraseinfo: BigInt(eraseinfo.length),
     max_mapnr_64: BigInt(endPfn),
   })
   head.set(block.bytes, noteAt)
@@ -141,12 +147,12 @@ function writePages(
   return { saved, end: data.position }
 }
 
-function* existing(source: PageSource): Generator<number> {
-  for (let pfn = 0; pfn < source.endPfn; pfn++) if (exists(source, pfn)) yield pfn
+function frame(pfn: number): FrameRange {
+  return [pfn, pfn + 1]
 }
 
-// Sets the bits of ascending frames. Stretches without any are not written: the file reads as zeros there.
-function writeBitmap(descriptor: number, at: number, pfns: Iterable<number>): void {
+// Sets the bits of ascending runs. Stretches without any are not written: the file reads as zeros there.
+function writeBitmap(descriptor: number, at: number, runs: Iterable<FrameRange>): void {
   let index = -1
   let chunk = new Uint8Array(BUFFER_BYTES)
   const flush = () => {
@@ -155,17 +161,32 @@ function writeBitmap(descriptor: number, at: number, pfns: Iterable<number>): vo
     const used = chunk.findLastIndex((byte) => byte !== 0) + 1
     writeAll(descriptor, chunk.subarray(0, used), at + index * BUFFER_BYTES)
   }
-  for (const pfn of pfns) {
-    const byte = Math.floor(pfn / 8)
-    if (Math.floor(byte / BUFFER_BYTES) !== index) {
-      flush()
-      index = Math.floor(byte / BUFFER_BYTES)
-      chunk = new Uint8Array(BUFFER_BYTES)
+  for (const [start, end] of runs) {
+    for (let pfn = start; pfn < end;) {
+      if (Math.floor(pfn / CHUNK_BITS) !== index) {
+        flush()
+        index = Math.floor(pfn / CHUNK_BITS)
+        chunk = new Uint8Array(BUFFER_BYTES)
+      }
+      const first = pfn - index * CHUNK_BITS
+      const last = Math.min(end - index * CHUNK_BITS, CHUNK_BITS)
+      setBits(chunk, first, last)
+      pfn += last - first
     }
-    const from = byte - index * BUFFER_BYTES
-    chunk[from] = (chunk[from] ?? 0) | (1 << (pfn % 8))
   }
   flush()
+}
+
+// Whole bytes at once: a large host's memory is a few runs of millions of frames.
+function setBits(bits: Uint8Array, from: number, to: number): void {
+  const firstWhole = Math.min(Math.ceil(from / 8) * 8, to)
+  const lastWhole = Math.max(Math.floor(to / 8) * 8, firstWhole)
+  const set = (bit: number) => {
+    bits[bit >> 3] = (bits[bit >> 3] ?? 0) | (1 << (bit & 7))
+  }
+  for (let bit = from; bit < firstWhole; bit++) set(bit)
+  bits.fill(0xff, firstWhole >> 3, lastWhole >> 3)
+  for (let bit = lastWhole; bit < to; bit++) set(bit)
 }
 
 /** Bytes written one after the other from a position of a file, in large pieces. */

@@ -58,7 +58,9 @@ class ElfPages implements PageSource {
     this.endPfn = Math.ceil(this.#segments.memory.end / PAGE_SIZE)
     this.notes = readNotes(file, this.#segments.notes, remarks)
     this.vmcoreinfo = vmcoreinfoOf(this.notes)
-    if (header.class === ELFCLASS32) checkNarrow(file, header, this.vmcoreinfo, remarks)
+    checkMachine(file, header, this.vmcoreinfo)
+    if (header.class === ELFCLASS32)
+      remarks.push('a 32-bit ELF file of a 64-bit kernel: memory above 4 GiB cannot be in it')
     if (this.#segments.live) {
       remarks.push(
         'the memory of a running system (/proc/kcore): it changes while it is read, so answers may contradict each other; a page that was read is kept as it was',
@@ -166,23 +168,15 @@ class ElfPages implements PageSource {
 }
 
 // A 64-bit kernel's symbols lie in the highest 2 GiB.
-function checkNarrow(
-  file: FileBytes,
-  { e_machine }: ElfHeader,
-  vmcoreinfo: string | undefined,
-  remarks: string[],
-): void {
-  const is64 = /^SYMBOL\(\w+\)=ffffffff[0-9a-f]{8}$/m.test(vmcoreinfo ?? '')
-  if (e_machine !== EM_X86_64 && !is64) {
-    const what = 'a 32-bit ELF file'
-    const why =
-      vmcoreinfo === undefined ? 'it has no VMCOREINFO' : "its VMCOREINFO is no 64-bit kernel's"
-    throw new UnsupportedError(
-      `${file.name}: ${what} (machine i386) is supported when it has a 64-bit kernel's VMCOREINFO: ${why}`,
-      what,
-    )
-  }
-  remarks.push('a 32-bit ELF file of a 64-bit kernel: memory above 4 GiB cannot be in it')
+function checkMachine(file: FileBytes, { e_machine }: ElfHeader, vmcoreinfo: string | undefined) {
+  if (e_machine === EM_X86_64) return
+  if (/^SYMBOL\(\w+\)=ffffffff[0-9a-f]{8}$/m.test(vmcoreinfo ?? '')) return
+  const what = 'an ELF dump of machine i386'
+  const why =
+    vmcoreinfo === undefined
+      ? 'it has no VMCOREINFO to tell that its kernel is 64-bit (QEMU writes so of a guest that is in its firmware)'
+      : "its VMCOREINFO is no 64-bit kernel's"
+  throw new UnsupportedError(`${file.name}: ${what} is not supported: ${why}`, what)
 }
 
 // Above the last segment too: an incomplete file's segments end too early.

@@ -31,7 +31,6 @@ const NO_ADDRESS = 2 ** 64
 
 // e_machine of dumps that people have, from <elf.h>.
 const machines: ReadonlyMap<number, string> = new Map([
-  [3, 'i386'],
   [20, 'ppc'],
   [21, 'ppc64'],
   [22, 's390'],
@@ -62,8 +61,8 @@ export interface Segments {
 
 /**
  * Reads the ELF header. Throws UnsupportedError for other machines, FormatError for ELF files that are no dumps.
- * kexec-tools (--elf32-core-headers) and QEMU, when the first processor is in no 64-bit mode, write ELF32 for a 64-bit
- * kernel too, QEMU for an i386: only VMCOREINFO tells then.
+ * kexec-tools (--elf32-core-headers) writes ELF32 for a 64-bit kernel too, and QEMU says i386, in ELF64 or ELF32, when the
+ * first processor is in no 64-bit mode: only VMCOREINFO tells then.
  */
 export function readElfHeader(file: FileBytes): ElfHeader {
   const header = headerOf(file)
@@ -78,8 +77,7 @@ export function readElfHeader(file: FileBytes): ElfHeader {
       Elf64_Ehdr.offsets.e_type,
     )
   }
-  const narrow = header.class === ELFCLASS32 && header.e_machine === EM_386
-  if (header.e_machine !== EM_X86_64 && !narrow) {
+  if (header.e_machine !== EM_X86_64 && header.e_machine !== EM_386) {
     const machine = machines.get(header.e_machine) ?? `number ${header.e_machine}`
     throw refuse(`an ELF dump of machine ${machine}`)
   }

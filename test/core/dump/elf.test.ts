@@ -209,7 +209,7 @@ const unsupported: readonly [name: string, description: ElfDescription, message:
       narrow: true,
       header: { e_machine: 3 },
     },
-    /a 32-bit ELF file \(machine i386\) .*: its VMCOREINFO is no 64-bit kernel's/,
+    /an ELF dump of machine i386 is not supported: its VMCOREINFO is no 64-bit kernel's/,
   ],
   [
     '32-bit, with no VMCOREINFO',

@@ -125,6 +125,17 @@ describe('A 32-bit ELF file of a 64-bit kernel', () => {
   }
 })
 
+describe('A 64-bit ELF file for machine i386, as QEMU writes it of a processor in no 64-bit mode', () => {
+  it('is of a 64-bit kernel when its VMCOREINFO is', () => {
+    const segments = [{ paddr: 0, data: new Uint8Array(PAGE).fill(3) }]
+    const notes = [[text('SYMBOL(_stext)=ffffffff81000000\n')]]
+    const bytes = buildElf({ segments, notes, header: { e_machine: 3 } })
+    const source = openPages(bytesAsFile('vmcore', bytes))
+    assert.deepEqual(source.page(0), segments[0]?.data)
+    assert.deepEqual(source.facts.remarks, [])
+  })
+})
+
 describe('An ELF file with more segments than 16 bits count', () => {
   it('gives the page of each of 65,843, as a dump with paging had', () => {
     const count = 65_843

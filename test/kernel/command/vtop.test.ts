@@ -97,7 +97,10 @@ test(
     assert.match(none.stderr, /: invalid task or pid value: 99999\n$/)
     const init = await command(['vtop', dump, '-g', '1', '-p', '0'])
     assert.equal(init.code, 1)
-    assert.match(init.stderr, /: task\(pid:1 task:[0-9a-f]{16}\) is not a qemu process; those that have virtual machines: pid \d/)
+    assert.match(
+      init.stderr,
+      /: task\(pid:1 task:[0-9a-f]{16}\) is not a qemu process; those that have virtual machines: pid \d/,
+    )
   },
 )
 

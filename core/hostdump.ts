@@ -9,7 +9,7 @@ import { framesOf, type HpaRange, type SliceOptions, writeSlice } from './dump/s
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
 import { type Vm, type VmList, Vms } from './kvm/vm.ts'
-import { type Given, type OnScan } from './linux/found.ts'
+import { type Given } from './linux/found.ts'
 import { type Bases, Host } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening.ts'
@@ -32,13 +32,6 @@ export interface OpenOptions {
   readonly cr3?: bigint | number | string
   /** The host's VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
   readonly vmcoreinfo?: string
-  /** Is told how far a search through all of the dump has come; what it throws ends the search. */
-  readonly onScan?: OnScan
-  /**
-   * Called now and then while a pipe or the records of a flattened file are gone through, which takes as long as it is
-   * large: the bytes that are done, and of how many, where that is known.
-   */
-  readonly onProgress?: (done: number, of: number | undefined) => void
 }
 
 /** Options of `dump.slice`. */
@@ -62,7 +55,6 @@ export class HostDump {
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
   readonly #given: Given
-  readonly #onScan: OnScan | undefined
   #isClosed = false
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
@@ -74,8 +66,7 @@ export class HostDump {
     this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
     this.path = this.paths[0] ?? ''
     this.#given = givenBy(options)
-    this.#onScan = options.onScan
-    const source = openPages(this.paths, options.onProgress)
+    const source = openPages(this.paths)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
   }
@@ -257,7 +248,7 @@ export class HostDump {
     if (this.#linux === undefined && this.#isClosed) {
       throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
     }
-    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, this.#onScan)))
+    return (this.#linux ??= new Linux(new Host(this.memory, this.#given)))
   }
 
   get #taskFinder(): Tasks<Vm> {

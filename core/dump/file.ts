@@ -18,9 +18,6 @@ export interface FileBytes {
   close(): void
 }
 
-/** Called now and then while a file is gone through: how many bytes are done, of how many where that is known. */
-export type OnProgress = (done: number, of: number | undefined) => void
-
 /** Opens a file on disk for reading. Throws DumpError with the system's reason when that fails. */
 export function openFile(path: string): FileBytes {
   const descriptor = openDescriptor(path)

@@ -2,7 +2,8 @@
 // Flattened files (makedumpfile -F, QEMU's dump-guest-memory): records of a target file, in the order of writing.
 
 import { FormatError, UnsupportedError } from '../errors.ts'
-import { checkRange, type FileBytes, type OnProgress } from './file.ts'
+import { withProgress } from '../progress.ts'
+import { checkRange, type FileBytes } from './file.ts'
 import { FlatIndex, type Stretch } from './flatindex.ts'
 
 /** The signature: `makedumpfile` and four NULs (makedumpfile.h, MAKEDUMPFILE_SIGNATURE). */
@@ -78,11 +79,12 @@ export class FlatFile implements FileBytes {
   readonly #kept = new Map<number, readonly number[]>()
 
   /** Throws FormatError when a record cannot be; a file that ends early is used as far as it goes. */
-  constructor(file: FileBytes, onProgress?: OnProgress) {
+  constructor(file: FileBytes) {
     this.name = file.name
     this.#file = file
     checkFlatHeader(file.name, file.read(0, Math.min(FLAT_HEADER_BYTES, file.size), 'header'))
-    this.remarks = this.#goThrough(onProgress)
+    const work = { label: 'reading the records', unit: 'bytes', total: file.size }
+    this.remarks = withProgress(work, (advance) => this.#goThrough(advance))
     this.#index.seal()
     this.size = this.#index.size
   }
@@ -119,10 +121,11 @@ export class FlatFile implements FileBytes {
   }
 
   // Gives what is to be said of the file's end.
-  #goThrough(onProgress: OnProgress | undefined): string[] {
+  #goThrough(advance: (bytes: number) => void): string[] {
     const { name, size: fileSize } = this.#file
     const headers = new Headers(this.#file)
     let at = FLAT_HEADER_BYTES
+    let told = 0
     for (;;) {
       if (at + FLAT_RECORD_BYTES > fileSize) break
       const record = headers.at(at)
@@ -130,7 +133,10 @@ export class FlatFile implements FileBytes {
       const next = at + FLAT_RECORD_BYTES + record.size
       if (next > fileSize) break
       this.#index.add(at, record.target, record.size)
-      if ((this.#index.records & 0xffff) === 0) onProgress?.(at, fileSize)
+      if ((this.#index.records & 0xffff) === 0) {
+        advance(at - told)
+        told = at
+      }
       at = next
     }
     if (this.#index.records === 0) {

@@ -4,7 +4,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { FormatError, UsageError } from '../errors.ts'
 import { elf } from './elf.ts'
-import { type FileBytes, type OnProgress, openFile } from './file.ts'
+import { type FileBytes, openFile } from './file.ts'
 import { FlatFile, flatInFlat, isFlat } from './flat.ts'
 import { type DumpFormat, type PageSource } from './format.ts'
 import { diskdump, kdump, openKdump } from './kdump.ts'
@@ -23,42 +23,39 @@ const SHOWN_BYTES = 16
  * decides on the format, never the name; a flattened file is read as its target. A pipe is read to its end first.
  * Throws FormatError when no format knows it, and then names all that were looked for.
  */
-export function openPages(
-  dump: string | readonly string[] | FileBytes,
-  onProgress?: OnProgress,
-): PageSource {
-  if (typeof dump === 'string') return openPaths([dump], onProgress)
-  return 'read' in dump ? openOne(dump, onProgress) : openPaths(dump, onProgress)
+export function openPages(dump: string | readonly string[] | FileBytes): PageSource {
+  if (typeof dump === 'string') return openPaths([dump])
+  return 'read' in dump ? openOne(dump) : openPaths(dump)
 }
 
-function openPaths(paths: readonly string[], onProgress?: OnProgress): PageSource {
+function openPaths(paths: readonly string[]): PageSource {
   const files: FileBytes[] = []
   try {
     for (const path of paths) {
       refuseTwice(paths, path)
-      files.push(isPipe(path) ? openPipe(path, onProgress) : openFile(path))
+      files.push(isPipe(path) ? openPipe(path) : openFile(path))
     }
     const [file, another] = files
     if (file === undefined) throw new UsageError('no dump given: an empty list of paths')
-    if (another === undefined) return openOne(file, onProgress)
-    return openKdump(files.map((part) => unflattened(part, onProgress)).map(checkKdump))
+    if (another === undefined) return openOne(file)
+    return openKdump(files.map(unflattened).map(checkKdump))
   } catch (error) {
     for (const file of files) file.close()
     throw error
   }
 }
 
-function openOne(given: FileBytes, onProgress?: OnProgress): PageSource {
-  const file = unflattened(given, onProgress)
+function openOne(given: FileBytes): PageSource {
+  const file = unflattened(given)
   const head = headOf(file)
   const format = formats.find((one) => one.probe(head))
   if (format === undefined) throw unknown(file, head)
   return format.open(file)
 }
 
-function unflattened(file: FileBytes, onProgress?: OnProgress): FileBytes {
+function unflattened(file: FileBytes): FileBytes {
   if (!isFlat(headOf(file))) return file
-  const target = new FlatFile(file, onProgress)
+  const target = new FlatFile(file)
   if (isFlat(headOf(target))) throw flatInFlat(file.name)
   return target
 }

@@ -6,8 +6,8 @@ import { rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DumpError } from '../errors.ts'
+import { withProgress } from '../progress.ts'
 import { codeOf, descriptorAsFile, type FileBytes, openDescriptor, reasonOf } from './file.ts'
-import { type OnProgress } from './file.ts'
 import { checkFlatHeader, FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, isFlat } from './flat.ts'
 import { flatInFlat, readRecord } from './flat.ts'
 
@@ -28,8 +28,13 @@ export function isPipe(path: string): boolean {
  * and which is gone when it is closed or the process ends. A flattened stream is written to its places at once.
  * Throws DumpError when nothing comes, or when the folder has too little room.
  */
-export function openPipe(path: string, onProgress?: OnProgress): FileBytes {
-  const pipe = new Pipe(path, onProgress)
+export function openPipe(path: string): FileBytes {
+  const work = { label: 'reading the pipe', unit: 'bytes' }
+  return withProgress(work, (advance) => takeAll(path, advance))
+}
+
+function takeAll(path: string, advance: (bytes: number) => void): FileBytes {
+  const pipe = new Pipe(path, advance)
   try {
     const head = pipe.take(FLAT_HEADER_BYTES)
     const file = temporary(path)
@@ -106,11 +111,11 @@ class Pipe {
   readonly #descriptor: number
   readonly #own: boolean
   readonly #named: boolean
-  readonly #onProgress: OnProgress | undefined
+  readonly #advance: (bytes: number) => void
 
-  constructor(path: string, onProgress: OnProgress | undefined) {
+  constructor(path: string, advance: (bytes: number) => void) {
     this.#path = path
-    this.#onProgress = onProgress
+    this.#advance = advance
     this.#named = !/^\/(dev|proc)\//.test(path)
     // A socket cannot be opened by its name; what is stdin is open already.
     this.#own = !(path === STDIN && fstatSync(0).isSocket())
@@ -127,7 +132,7 @@ class Pipe {
       done += got
       this.taken += got
     }
-    this.#onProgress?.(this.taken, undefined)
+    this.#advance(done)
     return bytes.subarray(0, done)
   }
 

@@ -4,11 +4,12 @@
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { DumpError, FormatError, UsageError } from '../errors.ts'
+import { counted } from '../progress.ts'
 import { TEXT_MAP } from '../space/kva.ts'
 import { type PhysicalMemory } from '../space/physical.ts'
 import { parseVmcoreinfo, type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
 import { scanVmcoreinfo } from '../vmcoreinfo/scan.ts'
-import { type Found, type Given, type OnScan, SCAN_BLOCK } from './found.ts'
+import { type Found, type Given } from './found.ts'
 import { basesByRoot, type RegisterBases, registerBases } from './imagebase.ts'
 import { basesByVote } from './roots.ts'
 import { verifyKernel, type Verification } from './verify.ts'
@@ -43,28 +44,22 @@ const MAX_TOLD = 6
  * the dump's header and processors; then all of memory is searched. What the user gives goes before everything.
  * Throws DumpError `no-kernel`, which tells what was tried and what can be given.
  */
-export function findKernel(
-  memory: PhysicalMemory,
-  given: Given = {},
-  onScan?: OnScan,
-): FoundKernel {
-  return new Search(memory, given, onScan).run()
+export function findKernel(memory: PhysicalMemory, given: Given = {}): FoundKernel {
+  return new Search(memory, given).run()
 }
 
 class Search {
   readonly #memory: PhysicalMemory
   readonly #given: Given
-  readonly #onScan: OnScan | undefined
   readonly #tried: string[] = []
   readonly #failures: string[] = []
   #failed = 0
   #byRegisters: RegisterBases | undefined
   #byRoot: readonly Found<bigint>[] | undefined
 
-  constructor(memory: PhysicalMemory, given: Given, onScan: OnScan | undefined) {
+  constructor(memory: PhysicalMemory, given: Given) {
     this.#memory = memory
     this.#given = given
-    this.#onScan = onScan
   }
 
   run(): FoundKernel {
@@ -116,7 +111,7 @@ class Search {
 
   *#scan(): Generator<Candidate> {
     let texts = 0
-    for (const { text, pfn } of scanVmcoreinfo(this.#memory.source, this.#onScan)) {
+    for (const { text, pfn } of scanVmcoreinfo(this.#memory.source)) {
       texts++
       try {
         const from = `found in memory at hpa ${hex(pfn * PAGE_SIZE)}`
@@ -167,12 +162,10 @@ class Search {
     const name = candidate.vmcoreinfo.symbol('init_uts_ns')
     if (name === undefined || this.#isGiven) return undefined
     const step = 0x200000
-    const end = this.#memory.source.endPfn * PAGE_SIZE
     const offset = (name - TEXT_MAP) % BigInt(step)
-    for (let hpa = 0; hpa < end; hpa += step) {
-      if ((hpa / step) % SCAN_BLOCK === 0) {
-        this.#onScan?.({ lookingFor: 'phys_base', done: hpa / PAGE_SIZE, total: end / PAGE_SIZE })
-      }
+    const total = Math.ceil((this.#memory.source.endPfn * PAGE_SIZE) / step)
+    for (const place of counted({ label: 'looking for the kernel', unit: 'places', total })) {
+      const hpa = place * step
       if (!this.#isLinuxAt(hpa + Number(offset))) continue
       const value = BigInt(hpa) + offset - (name - TEXT_MAP)
       const from = 'a search of the dump for the name of the kernel'
@@ -195,7 +188,7 @@ class Search {
 
   #byVote(candidates: readonly Candidate[]): FoundKernel | undefined {
     if (candidates.length === 0 || this.#isGiven) return undefined
-    const bases = basesByVote(this.#memory, this.#onScan)
+    const bases = basesByVote(this.#memory)
     this.#tried.push(`all frames were searched for page tables, ${bases.length} images found`)
     for (const candidate of candidates) {
       for (const base of bases) {

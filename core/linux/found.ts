@@ -17,18 +17,3 @@ export interface Given {
   /** VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
   readonly vmcoreinfo?: string | undefined
 }
-
-/** How far a search through all frames of a dump has come. */
-export interface ScanProgress {
-  /** What is looked for: `VMCOREINFO`, `phys_base`. */
-  readonly lookingFor: string
-  /** Frames that were looked at, and how many there are. */
-  readonly done: number
-  readonly total: number
-}
-
-/** Is told now and then how far a search has come. What it throws ends the search. */
-export type OnScan = (progress: ScanProgress) => void
-
-/** Frames between two reports: some hundredths of a second, since stored pages have to be decoded. */
-export const SCAN_BLOCK = 1024

@@ -14,7 +14,7 @@ import { type Types } from '../types/type.ts'
 import { type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
 import { findDirectMap } from './bases.ts'
 import { findKernel, type VmcoreinfoOrigin } from './findkernel.ts'
-import { type Found, type Given, type OnScan } from './found.ts'
+import { type Found, type Given } from './found.ts'
 import { Modules } from './module.ts'
 
 /**
@@ -74,10 +74,10 @@ export class Host {
   #types: Types | undefined
   #modules: Modules | undefined
 
-  /** `given` is what the user knows of it; `onScan` is told how far a search through the dump has come. */
-  constructor(memory: PhysicalMemory, given: Given = {}, onScan?: OnScan) {
+  /** `given` is what the user knows of it. */
+  constructor(memory: PhysicalMemory, given: Given = {}) {
     this.memory = memory
-    const start = findKernel(memory, given, onScan)
+    const start = findKernel(memory, given)
     this.vmcoreinfo = start.vmcoreinfo
     const imageSize = this.vmcoreinfo.number('KERNEL_IMAGE_SIZE') ?? 0x40000000n
     this.space = new KernelSpace(memory, start.physBase.value, imageSize)

@@ -2,8 +2,9 @@
 // phys_base when nothing names a page table: every frame that could be a root is tried, and their kernels vote.
 
 import { PAGE_SIZE } from '../dump/format.ts'
+import { counted } from '../progress.ts'
 import { type PhysicalMemory } from '../space/physical.ts'
-import { SCAN_BLOCK, type Found, type OnScan } from './found.ts'
+import { type Found } from './found.ts'
 import { kernelRules, lowestImagePage } from './imagebase.ts'
 
 /** Tables that last entries name: a host has one for all processes; random pages make up some more. */
@@ -15,11 +16,10 @@ const LAST_ENTRY = 511 * 8
  * kernel's image is mapped. The one that most frames lead to comes first. Tables of guests are found too, since their
  * memory is the host's, but their entries name the guest's frames, which are others on the host.
  */
-export function basesByVote(memory: PhysicalMemory, onScan?: OnScan): Found<bigint>[] {
+export function basesByVote(memory: PhysicalMemory): Found<bigint>[] {
   const { endPfn } = memory.source
   const votes = new Map<number, number>()
-  for (let pfn = 0; pfn < endPfn; pfn++) {
-    if (pfn % SCAN_BLOCK === 0) onScan?.({ lookingFor: 'page tables', done: pfn, total: endPfn })
+  for (const pfn of counted({ label: 'looking for page tables', unit: 'frames', total: endPfn })) {
     const page = memory.tryPage(pfn)
     if (!(page instanceof Uint8Array)) continue
     const view = new DataView(page.buffer, page.byteOffset + LAST_ENTRY, 8)

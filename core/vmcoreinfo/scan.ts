@@ -2,6 +2,7 @@
 // VMCOREINFO found in a host's memory, for dumps that have no note of it (a hypervisor's, most often).
 
 import { PAGE_SIZE, type PageSource } from '../dump/format.ts'
+import { counted } from '../progress.ts'
 
 /** A text in memory that looks like VMCOREINFO. */
 export interface FoundVmcoreinfo {
@@ -19,8 +20,6 @@ const HEADER_BYTES = 12
 const PADDED_OWNER = 12
 /** The kernel keeps the text in one page (VMCOREINFO_BYTES), which the note's header pushes over the page's end. */
 const MAX_TEXT = PAGE_SIZE
-/** Frames between two reports. */
-const BLOCK = 1024
 /** Texts are kept to give each once, and guests can fill their memory with different ones. */
 const MAX_SEEN = 4096
 
@@ -28,17 +27,11 @@ const MAX_SEEN = 4096
  * Every text in memory that looks like VMCOREINFO, each different one once, in the order of frames. There can be
  * several: the kernel's own, its copy for the crash kernel, and those of guests, so the caller has to verify which one
  * tells the truth about the host. Reads all pages of the dump, one after another, so stop when one verifies.
- * `onBlock` is called once every 1024 frames; what it throws ends the search.
  */
-export function* scanVmcoreinfo(
-  source: PageSource,
-  onBlock?: (progress: { lookingFor: string; done: number; total: number }) => void,
-): Generator<FoundVmcoreinfo> {
+export function* scanVmcoreinfo(source: PageSource): Generator<FoundVmcoreinfo> {
   const seen = new Set<string>()
-  for (let pfn = 0; pfn < source.endPfn; pfn++) {
-    if (pfn % BLOCK === 0) {
-      onBlock?.({ lookingFor: 'VMCOREINFO', done: pfn, total: source.endPfn })
-    }
+  const work = { label: 'looking for VMCOREINFO', unit: 'frames', total: source.endPfn }
+  for (const pfn of counted(work)) {
     const page = source.page(pfn)
     if (!(page instanceof Uint8Array)) continue
     for (const found of inPage(source, pfn, page)) {

@@ -4,9 +4,12 @@ import {
   DumpError,
   formatSize,
   type HostDump,
+  onProgress,
   openDump,
   type OpenOptions,
   UsageError,
+  type Work,
+  type WorkDisplay,
 } from '../../core/index.ts'
 import { CommandError, exitCode, usageError } from './verb.ts'
 
@@ -23,9 +26,8 @@ export async function withDump<T>(
   options?: OpenOptions,
 ): Promise<T> {
   try {
-    const { onProgress, end } = progressLine()
-    const dump = openDump(paths, { ...options, onProgress })
-    end()
+    onProgress(progressLine)
+    const dump = openDump(paths, options)
     try {
       return await work(dump)
     } finally {
@@ -40,20 +42,26 @@ export async function withDump<T>(
   }
 }
 
-/** What is read of a pipe or a large flattened file, on one line of a terminal, from the first second on. */
-function progressLine(): { onProgress: (done: number, of?: number) => void; end: () => void } {
+/** Work of the library on one line of a terminal, from the first second on. */
+function progressLine({ label, unit, total }: Work): WorkDisplay {
   let next = performance.now() + 1000
   let shown = false
+  let done = 0
+  const amount = (count: number): string =>
+    unit === 'bytes' ? formatSize(count) : `${count.toLocaleString('en')} ${unit}`
+  const end = (): void => {
+    if (shown) process.stderr.write('\r\x1b[K')
+  }
   return {
-    onProgress(done, of) {
+    advance(count) {
+      done += count
       if (!process.stderr.isTTY || performance.now() < next) return
       next = performance.now() + 200
       shown = true
-      const total = of === undefined ? '' : ` of ${formatSize(of)}`
-      process.stderr.write(`\r\x1b[Kreading the dump: ${formatSize(done)}${total}`)
+      const of = total === undefined ? '' : ` of ${amount(total)}`
+      process.stderr.write(`\r\x1b[K${label}: ${amount(done)}${of}`)
     },
-    end() {
-      if (shown) process.stderr.write('\r\x1b[K')
-    },
+    finish: end,
+    stop: end,
   }
 }

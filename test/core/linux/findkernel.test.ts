@@ -19,6 +19,7 @@ import { PhysicalMemory } from '../../../core/space/physical.ts'
 import { parseVmcoreinfo } from '../../../core/vmcoreinfo/parse.ts'
 import { scanVmcoreinfo } from '../../../core/vmcoreinfo/scan.ts'
 import { AlteredPages, type Alterations } from '../../build/altered.ts'
+import { whileListening } from '../../build/listen.ts'
 import { kernels, realDump } from '../../place.ts'
 import { truthOf } from '../../truth.ts'
 
@@ -67,9 +68,10 @@ for (const kernel of kernels) {
 
     it('is verified by some twenty pages, and nothing is searched, when the note is right', () => {
       const source = new AlteredPages(openPages(path), {})
-      const { remarks, origin } = findKernel(new PhysicalMemory(source), {}, () => {
-        assert.fail('searched')
-      })
+      const { remarks, origin } = whileListening(
+        () => assert.fail('searched'),
+        () => findKernel(new PhysicalMemory(source)),
+      )
       assert.ok(source.read.size < 40, `${source.read.size} pages`)
       assert.deepEqual([remarks, origin.value], [[], 'note'])
       source.close()
@@ -133,9 +135,10 @@ for (const kernel of kernels) {
       const altered = { vmcoreinfo: undefined, physBase: wrong, notes: [] }
       const memory = new PhysicalMemory(new AlteredPages(source, altered))
       for (const given of [{ vmcoreinfo }, { vmcoreinfo: unnumbered(source), physBase }]) {
-        const found = findKernel(memory, given, () => {
-          assert.fail('searched')
-        })
+        const found = whileListening(
+          () => assert.fail('searched'),
+          () => findKernel(memory, given),
+        )
         assert.deepEqual([found.origin.value, found.physBase.value], ['given', physBase])
       }
       source.close()
@@ -198,7 +201,11 @@ describe('a guest with a kernel of its own', { skip: old.skip || host.skip }, ()
     const without = plant(nothing, (pfn) => pfns.has(pfn))
     const blocks: number[] = []
     assert.throws(
-      () => findKernel(new PhysicalMemory(without), {}, ({ done }) => blocks.push(done)),
+      () =>
+        whileListening(
+          (count) => blocks.push(count),
+          () => findKernel(new PhysicalMemory(without)),
+        ),
       (error) => {
         assert.ok(error instanceof DumpError && error.code === 'no-kernel')
         assert.match(error.message, /1441792 frames were searched for VMCOREINFO, \d+ texts found/)
@@ -231,9 +238,12 @@ describe('a guest with a kernel of its own', { skip: old.skip || host.skip }, ()
     let calls = 0
     assert.throws(
       () =>
-        findKernel(new PhysicalMemory(source), {}, () => {
-          if (++calls === 3) throw stop
-        }),
+        whileListening(
+          () => {
+            if (++calls === 3) throw stop
+          },
+          () => findKernel(new PhysicalMemory(source)),
+        ),
       stop,
     )
     assert.ok(source.read.size < 4096)

@@ -221,6 +221,21 @@ describe('a kdump', () => {
     assert.equal((source.page(5) as Missing).why, 'hole')
   })
 
+  it('with a page that the bitmap of memory lacks gives the page, and says so once', () => {
+    const built = buildKdump({ pages })
+    const bytes = built.bytes.slice()
+    // The bitmap of memory begins at the third block.
+    bytes.fill(0, 2 * 4096, 2 * 4096 + 8)
+    const source = openBytes(bytes)
+    assert.equal(source.facts.remarks.length, 0)
+    for (const [pfn, page] of pages) {
+      assert.deepEqual(source.page(pfn), page)
+      assert.equal(source.exists?.(pfn), true)
+    }
+    const odd = source.facts.remarks.filter((remark) => remark.includes('bitmap of memory lacks'))
+    assert.equal(odd.length, 1)
+  })
+
   it('that is one part of a split dump serves its part and names the rest', () => {
     const part = new Map([...pages].filter(([pfn]) => pfn >= 5 && pfn < 4096))
     const whole = buildKdump({ pages })

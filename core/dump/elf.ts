@@ -52,9 +52,9 @@ class ElfPages implements PageSource {
     this.#file = file
     this.#chunks = new ChunkedFile(file, CHUNKS)
     this.#segments = readSegments(this.#chunks, header, remarks)
-    this.#incomplete = (header.e_flags & DUMP_ELF_INCOMPLETE) !== 0
-    if (this.#incomplete)
-      remarks.push('the dump is incomplete: makedumpfile could not write all pages')
+    const told = (header.e_flags & DUMP_ELF_INCOMPLETE) !== 0
+    this.#incomplete = told || this.#segments.unwritten > 0
+    if (told) remarks.push('the dump is incomplete: makedumpfile could not write all pages')
     this.endPfn = Math.ceil(this.#segments.memory.end / PAGE_SIZE)
     this.notes = readNotes(file, this.#segments.notes, remarks)
     this.vmcoreinfo = vmcoreinfoOf(this.notes)
@@ -160,7 +160,7 @@ class ElfPages implements PageSource {
     if (this.#incomplete) {
       return {
         why: 'lost',
-        detail: `${part}no segment has it, and the dump is marked as incomplete`,
+        detail: `${part}no segment has it, and the dump is incomplete`,
       }
     }
     return { why: 'hole', detail: part + NO_SEGMENT }

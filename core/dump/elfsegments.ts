@@ -55,6 +55,8 @@ export interface Segments {
   readonly memory: Ranges
   /** Offsets of note blocks in the file. */
   readonly notes: readonly Range[]
+  /** Program headers that are all zeros: their writer did not get that far. */
+  readonly unwritten: number
   /** Ranges without a physical address are there, which only /proc/kcore has: a running system's memory. */
   readonly live: boolean
 }
@@ -107,6 +109,7 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
   let unusable = 0
   let atZero = 0
   let live = false
+  let unwritten = 0
   const narrow = header.class === ELFCLASS32
   const { name, size, offsets } = narrow ? Elf32_Phdr : Elf64_Phdr
   const numberAt = narrow ? u32At : u64At
@@ -116,6 +119,7 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
     const offset = numberAt(view, offsets.p_offset)
     const filesz = numberAt(view, offsets.p_filesz)
     if (type === PT_NOTE && filesz > 0) notes.push({ start: offset, end: offset + filesz, offset })
+    if (type === 0 && isEmpty(view)) unwritten++
     if (type !== PT_LOAD) continue
     loads++
     const start = numberAt(view, offsets.p_paddr)
@@ -137,6 +141,18 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
       cutOff.push({ start: start + here, end: start + length, offset: offset + here })
     }
   }
+  if (loads === 0) {
+    const why =
+      unwritten > 0
+        ? `, and ${unwritten} are zeros: makedumpfile -F writes them last; is the file cut off?`
+        : ''
+    throw new FormatError(
+      `${file.name}: none of its ${count} program headers (at ${at}) tells of memory${why}`,
+      'Elf64_Phdr.p_type',
+      at,
+    )
+  }
+  if (unwritten > 0) remarks.push(`${unwritten} of ${count} program headers were never written`)
   if (loads > 1 && atZero === loads) {
     const what = 'an ELF file without physical addresses (/proc/kcore before Linux 4.11)'
     throw new UnsupportedError(`${file.name}: ${what} is not supported`, what)
@@ -158,6 +174,7 @@ export function readSegments(file: FileBytes, header: ElfHeader, remarks: string
     cutOff: new Ranges(cutOff),
     memory: new Ranges(memory),
     notes,
+    unwritten,
     live,
   }
 }
@@ -189,6 +206,11 @@ function locate(file: FileBytes, header: ElfHeader) {
     )
   }
   return { count, at, stride }
+}
+
+function isEmpty(view: DataView): boolean {
+  for (let i = 0; i < view.byteLength; i++) if (view.getUint8(i) !== 0) return false
+  return true
 }
 
 function u32At(view: DataView, at: number): number {

@@ -186,6 +186,16 @@ describe('a page of an ELF vmcore', () => {
     assert.match(source.facts.remarks.join(), /incomplete/)
   })
 
+  it('is lost, no hole, when no segment has it and program headers were never written', () => {
+    const bytes = buildElf(two)
+    // The last header: two blocks of notes and the other segment are before it.
+    bytes.fill(0, 64 + 3 * 56, 64 + 4 * 56)
+    const source = openPages(bytesAsFile('vmcore', bytes))
+    const { why, detail } = source.page(30) as Missing
+    assert.deepEqual([why, detail], ['lost', 'no segment has it, and the dump is incomplete'])
+    assert.match(source.facts.remarks.join(), /1 of 4 program headers were never written/)
+  })
+
   it('stays what it was, and pages of zeros are one array', () => {
     const source = open({
       segments: [
@@ -271,6 +281,19 @@ describe('an ELF file that is refused', () => {
       )
     })
   }
+  it('is told to be cut off when none of its program headers was written', () => {
+    const segments = [{ paddr: 0, header: { p_type: 0, p_offset: 0n } }]
+    assert.throws(
+      () => open({ segments }),
+      (error) =>
+        error instanceof FormatError &&
+        error.field === 'Elf64_Phdr.p_type' &&
+        /none of its 1 program headers \(at 64\) .*, and 1 are zeros: .*cut off\?$/.test(
+          error.message,
+        ),
+    )
+  })
+
   it('is told where its section header should be when the number of segments is there', () => {
     assert.throws(
       () => open({ ...two, xnum: true, header: { e_shoff: 2n ** 50n } }),

@@ -16,17 +16,22 @@ export { type PageWalk, type WalkEnd, type WalkStep } from './paging/walk.ts'
 export { type EntryKind, type Level } from './paging/x86_64.ts'
 
 // Virtual machines, tasks and the host.
-export { Vm } from './kvm/vm.ts'
-export { type Memslot } from './kvm/memslot.ts'
-export { Task } from './linux/task.ts'
+export { Vm, type VmList } from './kvm/vm.ts'
+export { type LostMemslot, type Memslot, type MemslotList } from './kvm/memslot.ts'
+export { Task, type TaskList } from './linux/task.ts'
 export { type OpenFile } from './linux/file.ts'
 export { type Vma } from './linux/vma.ts'
 export { type Page } from './linux/page.ts'
 export { type PageUse } from './linux/pageuse.ts'
-export { type SwapDevice, type SwapPlace } from './linux/swap.ts'
+export {
+  type LostSwapDevice,
+  type SwapDevice,
+  type SwapDevices,
+  type SwapPlace,
+} from './linux/swap.ts'
 export { type Bases, type Host } from './linux/host.ts'
 export { type DumpFacts } from './dump/format.ts'
-export { coverage, type Share, type SlotShares } from './translate/coverage.ts'
+export { coverage, type Coverage, type Share, type SlotShares } from './translate/coverage.ts'
 
 // Raw structures.
 export { type DumpStructs, type StructOf } from './types/view.ts'

@@ -92,7 +92,7 @@ const inspections: readonly (readonly [code: string, detail: number, text: RegEx
     0,
     /^const openDump: OpenDump\nopenDump\(path: string[^]*Opens the dump of a KVM host/,
   ],
-  ['dump.vms|', 0, /readonly Vm\[\]\n\nAll virtual machines/],
+  ['dump.vms|', 0, /VmList\n\nAll virtual machines/],
   ['addOne|', 0, /^function addOne\(n: number\): number \(\+1 overload\)\n\nAdds one\.$/],
   ['addOne|', 1, /addOne\(n: number\): number\naddOne\(n: bigint\): bigint\n\nAdds one\.$/],
   ['addOne|(1)', 1, /\naddOne\(n: bigint\): bigint/],

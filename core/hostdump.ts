@@ -4,6 +4,7 @@
 import { hex, parseAddress } from './bytes/hex.ts'
 import { type DumpFacts } from './dump/format.ts'
 import { openPages } from './dump/open.ts'
+import { type RawOptions } from './dump/raw.ts'
 import { RecordingPages } from './dump/recording.ts'
 import { framesOf, type HpaRange, type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
@@ -20,7 +21,7 @@ import { declareStructs } from './types/declare.ts'
 import { structView, type StructName, type StructOf } from './types/view.ts'
 
 /** Options of `openDump`. */
-export interface OpenOptions {
+export interface OpenOptions extends RawOptions {
   /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
   readonly record?: boolean
   /**
@@ -66,7 +67,7 @@ export class HostDump {
     this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
     this.path = this.paths[0] ?? ''
     this.#given = givenBy(options)
-    const source = openPages(this.paths)
+    const source = openPages(this.paths, options)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
   }
@@ -262,8 +263,9 @@ export class HostDump {
 
 /**
  * Opens the dump of a KVM host. The format is recognised by content, never by name: kdump-compressed and ELF, also
- * flattened. A list of paths opens the parts of a split dump together, in any order. A pipe (`/dev/stdin`) is read to its
- * end into a temporary file first.
+ * flattened, LiME, AVML, QEMU's migration streams and libvirt's save images. Raw memory is opened when `options` say so:
+ * `{format: 'raw', base: '0x0'}`. A list of paths opens the parts of a split dump together, in any order. A pipe
+ * (`/dev/stdin`) is read to its end into a temporary file first.
  * Throws DumpError when the file cannot be opened, and FormatError, naming every format that was looked for, when it
  * is none of them.
  */

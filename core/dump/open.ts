@@ -9,26 +9,33 @@ import { FlatFile, flatInFlat, isFlat } from './flat.ts'
 import { type DumpFormat, type PageSource } from './format.ts'
 import { diskdump, kdump, openKdump } from './kdump.ts'
 import { libvirtSave } from './libvirtsave.ts'
+import { avml, lime } from './lime.ts'
 import { isPipe, openPipe } from './pipe.ts'
 import { qevm } from './qevm.ts'
+import { asksForRaw, openRaw, type RawOptions } from './raw.ts'
 
 /** The formats in the order in which they are asked. A new one is a file and a line here. */
-export const formats: readonly DumpFormat[] = [kdump, diskdump, elf, qevm, libvirtSave]
+export const formats: readonly DumpFormat[] = [kdump, diskdump, elf, lime, avml, qevm, libvirtSave]
 
 const HEAD_BYTES = 64 << 10
 const SHOWN_BYTES = 16
 
 /**
  * Opens a dump: a path, several paths (the parts of a split dump, in any order), or bytes from elsewhere. The content
- * decides on the format, never the name; a flattened file is read as its target. A pipe is read to its end first.
+ * decides on the format, never the name, and only raw memory is asked for by `options`; a flattened file is read as its
+ * target. A pipe is read to its end first.
  * Throws FormatError when no format knows it, and then names all that were looked for.
  */
-export function openPages(dump: string | readonly string[] | FileBytes): PageSource {
-  if (typeof dump === 'string') return openPaths([dump])
-  return 'read' in dump ? openOne(dump) : openPaths(dump)
+export function openPages(
+  dump: string | readonly string[] | FileBytes,
+  options: RawOptions = {},
+): PageSource {
+  const raw = asksForRaw(options) ? options : undefined
+  if (typeof dump === 'string') return openPaths([dump], raw)
+  return 'read' in dump ? openOne(dump, raw) : openPaths(dump, raw)
 }
 
-function openPaths(paths: readonly string[]): PageSource {
+function openPaths(paths: readonly string[], raw: RawOptions | undefined): PageSource {
   const files: FileBytes[] = []
   try {
     for (const path of paths) {
@@ -37,7 +44,8 @@ function openPaths(paths: readonly string[]): PageSource {
     }
     const [file, another] = files
     if (file === undefined) throw new UsageError('no dump given: an empty list of paths')
-    if (another === undefined) return openOne(file)
+    if (another === undefined) return openOne(file, raw)
+    if (raw !== undefined) throw new UsageError('raw memory is one file: give one path')
     return openKdump(files.map(unflattened).map(checkKdump))
   } catch (error) {
     for (const file of files) file.close()
@@ -45,10 +53,11 @@ function openPaths(paths: readonly string[]): PageSource {
   }
 }
 
-function openOne(given: FileBytes): PageSource {
-  const file = unflattened(given)
+function openOne(given: FileBytes, raw: RawOptions | undefined): PageSource {
+  const file = raw === undefined ? unflattened(given) : given
   const head = headOf(file)
   const format = formats.find((one) => one.probe(head))
+  if (raw !== undefined) return openRaw(file, raw, format?.name)
   if (format === undefined) throw unknown(file, head)
   return format.open(file)
 }

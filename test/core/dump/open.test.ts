@@ -12,6 +12,7 @@ import { formats, openPages } from '../../../core/dump/open.ts'
 import { DumpError, FormatError } from '../../../core/errors.ts'
 import { buildElf } from '../../build/elf.ts'
 import { buildKdump } from '../../build/kdump.ts'
+import { buildLime } from '../../build/lime.ts'
 import { patterned } from '../../build/pages.ts'
 
 const pages = patterned([1, 2])
@@ -24,6 +25,8 @@ describe('openPages', () => {
   const known: readonly [name: string, bytes: Uint8Array][] = [
     ['kdump-compressed', buildKdump({ pages }).bytes],
     ['ELF', buildElf({ segments: [{ paddr: 4096, data: pages.get(1) ?? new Uint8Array() }] })],
+    ['LiME', buildLime([{ start: 4096, data: pages.get(1) ?? new Uint8Array() }])],
+    ['AVML', buildLime([{ start: 4096, data: pages.get(1) ?? new Uint8Array(), packed: true }])],
   ]
   for (const [name, bytes] of known) {
     it(`knows ${name} by its content, whatever the file's name`, () => {

@@ -9,10 +9,17 @@ import { DumpError, FaultError } from '../../../core/errors.ts'
 import { PhysicalMemory } from '../../../core/space/physical.ts'
 import { buildElf } from '../../build/elf.ts'
 import { buildKdump } from '../../build/kdump.ts'
-import { patterned } from '../../build/pages.ts'
+import { buildLime } from '../../build/lime.ts'
 
-const pages = patterned([5, 6, 300])
-const data = (pfn: number) => pages.get(pfn) ?? new Uint8Array()
+// Noise, which no codec makes smaller: else a whole file would be in the first chunk that is read.
+let seed = 1
+const noise = () => (seed = Math.imul(seed, 1_103_515_245) + 12_345) >>> 24
+const pages = new Map(
+  Array.from({ length: 36 }, (_, i) => [i + 5, Uint8Array.from({ length: 4096 }, noise)]),
+)
+// Far from the headers, which were read when the file was opened.
+const asked = 20
+const data = Uint8Array.from(Buffer.concat([...pages.values()]))
 
 /** A file whose disk fails for what lies at or above an offset, once `from` is set. */
 class FailingFile implements FileBytes {
@@ -38,12 +45,9 @@ class FailingFile implements FileBytes {
 
 const files: readonly [format: string, bytes: Uint8Array][] = [
   ['kdump-compressed', buildKdump({ pages, codec: 'lzo' }).bytes],
-  [
-    'ELF',
-    buildElf({
-      segments: [...pages.keys()].map((pfn) => ({ paddr: pfn * 4096, data: data(pfn) })),
-    }),
-  ],
+  ['ELF', buildElf({ segments: [{ paddr: 5 * 4096, data }] })],
+  ['LiME', buildLime([{ start: 5 * 4096, data }])],
+  ['AVML', buildLime([{ start: 5 * 4096, data, packed: true }])],
 ]
 
 describe('a page on a disk that fails', () => {
@@ -54,11 +58,11 @@ describe('a page on a disk that fails', () => {
       assert.equal(source.facts.format, format)
       file.from = 0
       assert.throws(
-        () => new PhysicalMemory(source).page(300),
+        () => new PhysicalMemory(source).page(asked),
         (error) =>
           error instanceof FaultError &&
           error.reason === 'unreadable' &&
-          /^cannot read physical address 0x12c000: vmcore: cannot read .* at \d+: EIO/.test(
+          /^cannot read physical address 0x14000: vmcore: cannot read .* at \d+: EIO/.test(
             error.message,
           ),
       )
@@ -68,9 +72,9 @@ describe('a page on a disk that fails', () => {
       const file = new FailingFile(bytes)
       const source = openPages(file)
       file.from = 0
-      source.page(5)
+      source.page(asked)
       file.from = Infinity
-      assert.deepEqual(source.page(5), pages.get(5))
+      assert.deepEqual(source.page(asked), pages.get(asked))
     })
   }
 })

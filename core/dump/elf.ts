@@ -4,6 +4,7 @@
 import { DumpError, UnsupportedError } from '../errors.ts'
 import { CHUNK_BYTES, ChunkedFile } from './chunks.ts'
 import { DUMP_ELF_INCOMPLETE, ELFCLASS32, type ElfHeader, EM_X86_64 } from './elfheaders.ts'
+import { refuseOthers } from './elfothers.ts'
 import { readElfHeader, readSegments, type Segments } from './elfsegments.ts'
 import { type FileBytes } from './file.ts'
 import {
@@ -48,6 +49,7 @@ class ElfPages implements PageSource {
 
   constructor(file: FileBytes) {
     const header = readElfHeader(file)
+    refuseOthers(file, header)
     const remarks = [...(file.remarks ?? [])]
     this.#file = file
     this.#chunks = new ChunkedFile(file, CHUNKS)

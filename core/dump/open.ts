@@ -2,7 +2,7 @@
 // Opens a dump by what its bytes say: the table of formats, in probe order.
 
 import { existsSync, realpathSync } from 'node:fs'
-import { FormatError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { elf } from './elf.ts'
 import { type FileBytes, openFile } from './file.ts'
 import { FlatFile, flatInFlat, isFlat } from './flat.ts'
@@ -10,21 +10,23 @@ import { type DumpFormat, type PageSource } from './format.ts'
 import { diskdump, kdump, openKdump } from './kdump.ts'
 import { libvirtSave } from './libvirtsave.ts'
 import { avml, lime } from './lime.ts'
+import { named } from './named.ts'
 import { isPipe, openPipe } from './pipe.ts'
 import { qevm } from './qevm.ts'
 import { asksForRaw, openRaw, type RawOptions } from './raw.ts'
+import { unknownFile } from './unknown.ts'
 
 /** The formats in the order in which they are asked. A new one is a file and a line here. */
 export const formats: readonly DumpFormat[] = [kdump, diskdump, elf, lime, avml, qevm, libvirtSave]
 
 const HEAD_BYTES = 64 << 10
-const SHOWN_BYTES = 16
 
 /**
  * Opens a dump: a path, several paths (the parts of a split dump, in any order), or bytes from elsewhere. The content
  * decides on the format, never the name, and only raw memory is asked for by `options`; a flattened file is read as its
  * target. A pipe is read to its end first.
- * Throws FormatError when no format knows it, and then names all that were looked for.
+ * Throws UnsupportedError for files that are known, but no dumps, with the command that helps; FormatError when no
+ * format knows it, and then names all that were looked for.
  */
 export function openPages(
   dump: string | readonly string[] | FileBytes,
@@ -56,9 +58,9 @@ function openPaths(paths: readonly string[], raw: RawOptions | undefined): PageS
 function openOne(given: FileBytes, raw: RawOptions | undefined): PageSource {
   const file = raw === undefined ? unflattened(given) : given
   const head = headOf(file)
-  const format = formats.find((one) => one.probe(head))
+  const format = [...formats, ...named].find((one) => one.probe(head))
   if (raw !== undefined) return openRaw(file, raw, format?.name)
-  if (format === undefined) throw unknown(file, head)
+  if (format === undefined) throw unknownFile(file, head, formats)
   return format.open(file)
 }
 
@@ -71,7 +73,7 @@ function unflattened(file: FileBytes): FileBytes {
 
 function checkKdump(file: FileBytes): FileBytes {
   if (kdump.probe(headOf(file))) return file
-  const known = formats.find((one) => one.probe(headOf(file)))
+  const known = [...formats, ...named].find((one) => one.probe(headOf(file)))
   throw new UsageError(
     `${file.name} is ${known === undefined ? 'no dump that is known here' : `of format ${known.name}`}: several files are opened together as parts of a split kdump-compressed dump only`,
   )
@@ -89,18 +91,4 @@ function realPath(path: string): string {
 
 function headOf(file: FileBytes): Uint8Array {
   return file.read(0, Math.min(HEAD_BYTES, file.size), 'the first bytes')
-}
-
-function unknown(file: FileBytes, head: Uint8Array): FormatError {
-  const looked = formats.map(({ name, looksFor }) => `${name} (${looksFor})`).join(', ')
-  const first = Array.from(head.subarray(0, SHOWN_BYTES), (byte) =>
-    byte.toString(16).padStart(2, '0'),
-  )
-  const found = first.length === 0 ? 'it is empty' : `it begins with ${first.join(' ')}`
-  const remarks = file.remarks?.map((remark) => `; ${remark}`).join('') ?? ''
-  return new FormatError(
-    `${file.name} is no dump that is known here: ${found}; looked for ${looked}${remarks}`,
-    'signature',
-    0,
-  )
 }

@@ -58,13 +58,16 @@ export function verifyKernel(
     note(directMapAgrees(memory, rules, root, frames), 'the direct map')
   }
   const text = vmcoreinfo.symbol('_stext')
+  let agreeing = 0
   for (const cpu of processors) {
     if (text === undefined || ((cpu.cr4 & (1n << 12n)) !== 0n) !== (levels === 5)) continue
     const roots = rootsOf(cpu.cr3, rules.encryptionHigh)
     const agrees = roots.some((root) => walked(memory, rules, root, text, linear(text)) === true)
     // A processor that ran a guest, or firmware, does not agree, and does not speak against it.
-    if (agrees) passed.push(`CR3 of processor ${cpu.index}`)
+    if (agrees) agreeing++
   }
+  // One check, however many they are: a host has hundreds.
+  if (agreeing > 0) passed.push(`CR3 of ${agreeing} of ${processors.length} processors`)
   const isCertain = failed.length === 0 && passed.length >= ENOUGH
   return { passed, failed, isNamed: true, isCertain }
 

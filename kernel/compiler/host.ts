@@ -14,9 +14,12 @@ export const cellFile = '.notebook-cell.ts'
 const ownPackage = fileURLToPath(new URL('../../', import.meta.url)).replaceAll('\\', '/')
 
 /** Whether a file is one of a package, this one or another: it stays as it is. */
-function isOfPackage(path: string): boolean {
+export function isOfPackage(path: string): boolean {
   return path.includes('/node_modules/') || path.startsWith(ownPackage)
 }
+
+/** Counts the texts of virtual files in all hosts: what is parsed is shared between them, by path and version. */
+let texts = 0
 
 /** Declarations of one cell: `cell-7.d.ts` beside the notebook, though no such file is on disk. */
 interface Virtual {
@@ -146,7 +149,7 @@ export class CellHost {
     const old = this.#virtual.get(path)
     if (old?.text === text) return
     this.#version++
-    this.#virtual.set(path, { text, version: String(this.#version) })
+    this.#virtual.set(path, { text, version: String(++texts) })
   }
 
   #resolve(

@@ -4,7 +4,7 @@ import { create, TSError } from 'ts-node'
 import ts from 'typescript'
 import { BoxUse } from './boxes.ts'
 import type { NeighbourFile } from '../frames.ts'
-import { CellHost } from './host.ts'
+import { CellHost, isOfPackage } from './host.ts'
 import { parseLibraries } from './libraries.ts'
 import { withNearMembers } from './members.ts'
 import { type Expectation, type Misfit, misfits } from './misfits.ts'
@@ -17,7 +17,28 @@ import { compilerWith } from './shim.ts'
  * The files of the standard library and of Node, parsed once for every program of this process. The startup snapshot
  * keeps them.
  */
-const registry = ts.createDocumentRegistry()
+const registry = keepPackages(ts.createDocumentRegistry())
+
+/**
+ * The same registry, which does not forget files of packages: else a cell without the API's names, between two with
+ * them, would have its hundred declaration files parsed anew.
+ */
+function keepPackages(base: ts.DocumentRegistry): ts.DocumentRegistry {
+  const held = new Set<string>()
+  return {
+    ...base,
+    acquireDocumentWithKey(...given) {
+      const [name, , , key] = given
+      const file = `${key} ${name}`
+      if (isOfPackage(name) && !held.has(file)) {
+        // Counted once more than it is used.
+        held.add(file)
+        base.acquireDocumentWithKey(...given)
+      }
+      return base.acquireDocumentWithKey(...given)
+    },
+  }
+}
 
 /** What ts-node made of one cell. */
 export type Compiled =

@@ -4,6 +4,7 @@
 import { Decompress } from 'fzstd'
 import nodeZlib, { type ZlibOptions } from 'node:zlib'
 import { type Codec } from './codec.ts'
+import { checkWeights } from './zstdweights.ts'
 
 const MAGIC = 0xfd2fb528
 const MAX_WINDOW = 8 << 20
@@ -103,7 +104,9 @@ function leastOutput(data: Uint8Array, at: number): number {
     const bytes = (4 + 2 * bits) / 8
     const sizes = Math.floor(little(data, at, bytes) / 16)
     literals = sizes % 2 ** bits
-    sequences = at + bytes + Math.floor(sizes / 2 ** bits)
+    const packed = Math.floor(sizes / 2 ** bits)
+    if (type === 2) checkWeights(data.subarray(at + bytes, at + bytes + packed))
+    sequences = at + bytes + packed
   }
   // Number_of_Sequences: one byte below 128, two below 0x7f00, else three.
   let count = little(data, sequences, 1)

@@ -71,6 +71,9 @@ const frame = (...blocks: number[]) => raw(0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x00, 0
 // One block of 11 bytes: no literals, 0x7f00 + 0xffff sequences, all tables RLE: each would copy 131 KiB.
 const sequenceBomb = frame(0x5d, 0, 0, 0x00, 255, 0xff, 0xff, 0x54, 52, 1, 35, 0, 0, 1)
 
+// One block of five literals, packed, with a description of their Huffman weights in six bytes, and no sequences.
+const weights = (...bytes: number[]) => frame(0x5d, 0, 0, 0x52, 0xc0, 1, ...bytes, 1, 0)
+
 const bad: readonly [codec: string, name: string, data: Uint8Array, message: RegExp][] = [
   ['zlib', 'nothing', raw(), /zlib: unexpected end of file/],
   ['zlib', 'a stream that is cut', deflateSync(phrase).subarray(0, 20), /unexpected end of file/],
@@ -102,6 +105,17 @@ const bad: readonly [codec: string, name: string, data: Uint8Array, message: Reg
   // fzstd says how many there are, Node does not.
   ['zstd', 'fewer bytes than declared', frame(0x0b, 0, 0, 7), /end after 1 of 4096|corrupt/],
   ['zstd', 'a block that is cut', frame(0x01, 0x80, 0), /cut off/],
+  // fzstd 0.1.1 does not come back from this one: its only state reads no bits.
+  [
+    'zstd',
+    'weights that do not end',
+    weights(5, 0xf0, 3, 0, 0, 1),
+    /more than 255 Huffman weights/,
+  ],
+  ['zstd', 'weights that are cut', weights(9, 0xf0, 3, 0, 0, 1), /weights are cut off/],
+  ['zstd', 'weights without an end', weights(5, 0xf0, 3, 0, 0, 0), /weights have no end/],
+  ['zstd', 'weights of a high accuracy', weights(5, 0xf2, 3, 0, 0, 1), /accuracy of 7 bits/],
+  ['zstd', 'weights that are not described', weights(5, 0x10, 0, 0, 0, 1), /not described|255/],
   ['zstd', 'a bomb of sequences', sequenceBomb, /more than 4096/],
 ]
 describe('decode of bad data', () => {

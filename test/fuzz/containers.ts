@@ -6,7 +6,9 @@ import { openPages } from '../../core/dump/open.ts'
 import { buildElf } from '../build/elf.ts'
 import { buildFlat, cutIntoRecords } from '../build/flat.ts'
 import { buildKdump } from '../build/kdump.ts'
+import { buildLime } from '../build/lime.ts'
 import { patterned } from '../build/pages.ts'
+import { blockList, devices, pageOf, ramStart, sectionEnd, streamHead } from '../build/qevm.ts'
 import { type FuzzTarget } from './target.ts'
 
 const pfns = [0, 1, 2, 3, 9, 10, 64, 500]
@@ -30,6 +32,38 @@ function readAll(bytes: Uint8Array): boolean {
   return true
 }
 
+/** Frames 1 to 19 and 64 on, as LiME writes them, or packed as AVML does. */
+function ranges(packed: boolean): Uint8Array {
+  const memory = (from: number, count: number): Uint8Array => {
+    const frames = Array.from({ length: count }, (_, i) => from + i)
+    return new Uint8Array(Buffer.concat([...patterned(frames).values()]))
+  }
+  return buildLime([
+    { start: 4096, data: memory(1, 19), packed },
+    { start: 64 * 4096, data: memory(64, 2), packed },
+  ])
+}
+
+/** A stream of four frames, one of them zeros, with a device behind them. */
+function stream(): Uint8Array {
+  const out = blockList(ramStart(streamHead('pc-q35-7.2')), [['pc.ram', 0x4000]])
+  out.u64(8).name('pc.ram').bytes(pageOf(7))
+  out.u64(0x1022).u8(0)
+  sectionEnd(out).u8(3).u32(2)
+  out.u64(0x2028).bytes(pageOf(9))
+  return devices(sectionEnd(out), []).done()
+}
+
+/** A save image: 92 bytes of header, 4096 of XML, the stream. */
+function saved(): Uint8Array {
+  const head = Buffer.alloc(92 + 4096)
+  head.write('LibvirtQemudSave')
+  for (const [i, word] of [2, 4096, 1, 0, 0].entries()) head.writeUInt32LE(word, 16 + 4 * i)
+  const os = "<os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>"
+  head.write(`<domain type='kvm'><name>db01</name><memory unit='KiB'>16</memory>${os}</domain>`, 92)
+  return new Uint8Array(Buffer.concat([head, stream()]))
+}
+
 const files: readonly (readonly [name: string, bytes: Uint8Array, dense: readonly number[]])[] = [
   ...[1, 3, 6].flatMap((version) =>
     (['none', 'zlib', 'lzo', 'snappy', 'zstd'] as const).map((codec) => {
@@ -42,6 +76,10 @@ const files: readonly (readonly [name: string, bytes: Uint8Array, dense: readonl
     buildFlat(cutIntoRecords(buildKdump({ codec: 'zlib', pages, notes }).bytes, 700)),
     [0, 4096, 4812],
   ],
+  ['LiME', ranges(false), [0, 4096 * 19 + 32]],
+  ['AVML', ranges(true), [0, 32]],
+  ['a migration stream', stream(), [0, 30]],
+  ['a save image of libvirt', saved(), [0, 92, 4188]],
   [
     'ELF',
     buildElf({

@@ -3,7 +3,14 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { CorruptError, FaultError, UnsupportedError, ifThere } from '../errors.ts'
+import {
+  CorruptError,
+  type DumpError,
+  FaultError,
+  MissingError,
+  UnsupportedError,
+  ifThere,
+} from '../errors.ts'
 import { address, int, layout, u64, uint } from '../types/layout.ts'
 import { resolve } from '../types/type.ts'
 import { inOrder, type Memslot, memslotList, type MemslotList } from './memslot.ts'
@@ -106,7 +113,9 @@ export class Memslots {
   }
 }
 
-function unknownEra(host: MemslotHost): UnsupportedError {
+function unknownEra(host: MemslotHost): DumpError {
+  const why = host.types.whyMissing?.('kvm.memslots')
+  if (why !== undefined) return new MissingError('member', 'kvm.memslots', why)
   return new UnsupportedError(
     `kernel ${host.vmcoreinfo.release} keeps its memslots in a form that is not read yet: kvm_memslots has neither gfn_tree nor used_slots`,
     'memslots before 4.2',

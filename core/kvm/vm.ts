@@ -39,15 +39,14 @@ function vmList(vms: readonly Vm[], lost: readonly string[]): VmList {
 export class Vms {
   readonly tasks: Tasks<Vm>
   readonly linux: Linux
-  readonly memslots: Memslots
   readonly #kvm
+  #memslots: Memslots | undefined
   readonly #byAddress = new Map<bigint, Vm>()
   #operations: bigint | null | undefined
 
   constructor(tasks: Tasks<Vm>) {
     this.tasks = tasks
     this.linux = tasks.linux
-    this.memslots = new Memslots(tasks.host)
     this.#kvm = layout(tasks.host.types, 'kvm', {
       list: address('vm_list'),
       mm: pointer('mm'),
@@ -79,11 +78,10 @@ export class Vms {
   }
 
   #read(list: BrokenList, how?: string): { vms: Vm[]; lost: string[] } {
-    const offset = BigInt(this.#kvm.offset('list'))
     const vms: Vm[] = []
     const lost: string[] = []
     for (const [i, node] of list.nodes.entries()) {
-      const kvm = node - offset
+      const kvm = node - BigInt(this.#kvm.offset('list'))
       const vm = ifThere(() =>
         this.at(kvm, undefined, how ?? (i < list.reached ? undefined : FROM_END)),
       )
@@ -109,6 +107,11 @@ export class Vms {
       const vms = ifThere(() => this.#held(process, FROM_FILES))
       if (!(vms instanceof FaultError)) yield* vms
     }
+  }
+
+  /** How this kernel keeps memslots. */
+  get memslots(): Memslots {
+    return (this.#memslots ??= new Memslots(this.linux.host))
   }
 
   /**

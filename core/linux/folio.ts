@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Compound pages and folios: which page is the head, how large it is, how often a part of it is mapped.
 
+import { MissingError } from '../errors.ts'
 import { int, layout, optional, u64, uint } from '../types/layout.ts'
 import { type Host } from './host.ts'
 import { type PageUse } from './pageuse.ts'
 
 /** No folio is larger: 1 GiB of 4 KiB pages. */
 const MAX_ORDER = 18
+/** A compound_info above this is a mask: struct page lies nowhere near, and no folio's array of them is larger. */
+const MASKS = 0xffffffff00000000n
 
 /** What the pages of one host's folios have in common. */
 export class Folios {
@@ -55,27 +58,28 @@ export class Folios {
     // reads as a head. Its neighbour tells: page_fixed_fake_head of include/linux/page-flags.h.
     if (!this.#infoIsMask && page % 4096n === 0n && this.#isHead(record.flags)) {
       const next = this.#page.at(this.#host.space, page + this.#size).head
-      if ((next & 1n) === 1n) return next - 1n
+      if ((next & 1n) === 1n && next < MASKS) return next - 1n
     }
     return page
   }
 
   #headOfTail(page: bigint, info: bigint): bigint {
     const isMask = this.#infoIsMask && (this.#size & (this.#size - 1n)) === 0n
-    return isMask ? page & info & ~1n : info - 1n
+    return isMask || info >= MASKS ? page & info & ~1n : info - 1n
   }
 
   /** The order of the compound page whose head is at `head`; 0 for a single page. */
   order(head: bigint): number {
-    const { space } = this.#host
+    const { space, types } = this.#host
     if (!this.#isHead(this.#page.at(space, head).flags)) return 0
     const folio = this.#folio?.at(space, head)
     const order =
       folio?.order ??
       (folio?.secondFlags === undefined ? undefined : Number(folio.secondFlags & 0xffn)) ??
-      this.#page.at(space, head + this.#size).order ??
-      0
-    return Math.min(order, MAX_ORDER)
+      this.#page.at(space, head + this.#size).order
+    const why = order === undefined && types.whyMissing?.('folio._flags_1')
+    if (typeof why === 'string') throw new MissingError('member', 'folio._flags_1', why)
+    return Math.min(order ?? 0, MAX_ORDER)
   }
 
   /** True when the head page is one of hugetlb, by the ways of kernels before page types told it (6.11). */
@@ -94,14 +98,17 @@ export class Folios {
 
   /**
    * How often a page is mapped. `own` is its `_mapcount`, stored less one. A page of a large folio is mapped by its
-   * own entries and by those that map the whole: folio_precise_page_mapcount of fs/proc/internal.h.
+   * own entries and by those that map the whole: folio_precise_page_mapcount of fs/proc/internal.h. Null for large
+   * folios of a kernel whose types are known in part, without that count.
    */
-  mapcount(head: bigint, order: number, own: number, use: PageUse): number {
+  mapcount(head: bigint, order: number, own: number, use: PageUse): number | null {
     if (order === 0) return own + 1
     const { space } = this.#host
     const second = this.#page.at(space, head + this.#size)
     const folio = this.#folio?.at(space, head)
-    const entire = (folio?.entireMapcount ?? second.entireMapcount ?? -1) + 1
+    const entireLessOne = folio?.entireMapcount ?? second.entireMapcount
+    if (entireLessOne === undefined && this.#host.types.whyMissing !== undefined) return null
+    const entire = (entireLessOne ?? -1) + 1
     if (use === 'hugetlb') return entire
     // Until 6.1 a huge page mapped both ways counted each of its pages once more.
     const isDouble =

@@ -116,7 +116,7 @@ export class Modules {
         throw new CorruptError('module.state', record.address, `is ${record.state}`)
       }
       const name = Buffer.from(record.name).toString('utf8').replace(/\0.*$/s, '')
-      modules.push({ name, address: record.address, state, ...extent(record.address) })
+      modules.push(new LoadedModule(name, record.address, state, extent))
     }
     try {
       for (const node of knownNodes(space, head, 'module.list')) {
@@ -169,6 +169,34 @@ export class Modules {
       return found
     }
     return undefined
+  }
+}
+
+/** A module whose extent is read when it is asked for: few questions need it. */
+class LoadedModule implements Module {
+  readonly name: string
+  readonly address: bigint
+  readonly state: Module['state']
+  readonly #extent: (module: bigint) => { base: bigint; size: number }
+
+  constructor(
+    name: string,
+    address: bigint,
+    state: Module['state'],
+    extent: (module: bigint) => { base: bigint; size: number },
+  ) {
+    this.name = name
+    this.address = address
+    this.state = state
+    this.#extent = extent
+  }
+
+  get base(): bigint {
+    return this.#extent(this.address).base
+  }
+
+  get size(): number {
+    return this.#extent(this.address).size
   }
 }
 

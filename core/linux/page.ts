@@ -28,7 +28,10 @@ export interface Page {
   readonly index: bigint
   /** `_refcount` of the head. */
   readonly refcount: number
-  /** How often this page is mapped, as /proc/kpagecount counts; null for frames that are not mapped as user memory. */
+  /**
+   * How often this page is mapped, as /proc/kpagecount counts; null for frames that are not mapped as user memory, and
+   * for large folios whose count is not known (inferred types).
+   */
   readonly mapcount: number | null
   /** What it is used for. */
   readonly use: PageUse

@@ -100,7 +100,8 @@ const perSwapFile = [
   ['nr_zswap_trees', 4],
 ] as const
 
-function maxSwapFiles(host: Evidence): { max: number; from: string } {
+/** MAX_SWAPFILES, from the distance between symbols. */
+export function maxSwapFiles(host: Pick<Host, 'symbols'>): { max: number; from: string } {
   let max = TYPES
   let from = 'the width of the type'
   for (const [name, size] of perSwapFile) {
@@ -118,14 +119,17 @@ function maxSwapFiles(host: Evidence): { max: number; from: string } {
  * The special types from MAX_SWAPFILES up, in the order of include/linux/swap.h. How many of each there are depends
  * on the configuration, and only their sum is known; presence of other things decides:
  * - PG_anon_exclusive came with 5.19, and with it a third kind of migration entry and PTE markers
- * - page.__folio_index came with 6.16, when device-exclusive entries went from two kinds to one
+ * - page.__folio_index came with 6.16; make_device_exclusive took the place of make_device_exclusive_range in 6.15,
+ *   with one kind of device-exclusive entries instead of two
  */
 function specialTypes(host: Evidence, max: number): Special[] {
   const isExclusive = host.types.enumerators('pageflags')?.has('PG_anon_exclusive') ?? false
   const migrations = isExclusive ? 3 : 2
   const rest = TYPES - max - 1 - migrations
   if (rest < 0) return ['hwpoison']
-  const oneExclusive = host.types.struct('page')?.member('__folio_index') !== undefined
+  const oneExclusive =
+    host.types.struct('page')?.member('__folio_index') !== undefined ||
+    host.symbols.address('make_device_exclusive') !== undefined
   const deviceForm: Special[] = oneExclusive
     ? ['device-private', 'device-private', 'device-exclusive']
     : ['device-private', 'device-private', 'device-exclusive', 'device-exclusive']

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a translation tells beside the answer: looked up where it can be, and else the reason why not.
 
-import { CorruptError, FaultError } from '../errors.ts'
+import { CorruptError, FaultError, MissingError } from '../errors.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type Vma } from '../linux/vma.ts'
 
@@ -16,7 +16,9 @@ export function look<T>(what: string, find: () => T | null): Looked<T> {
   try {
     return { found: find(), problem: null }
   } catch (error) {
-    if (!(error instanceof FaultError || error instanceof CorruptError)) throw error
+    const isToTell =
+      error instanceof FaultError || error instanceof CorruptError || error instanceof MissingError
+    if (!isToTell) throw error
     return { found: null, problem: `${what}: ${error.message}` }
   }
 }

@@ -84,7 +84,12 @@ class Writer {
 
   interface(name: string, struct: StructType): string {
     const members = this.#members(struct, 0).map((member) => `    ${member}\n`)
-    const heading = `${struct.kind} ${oneLine(name)}, ${struct.size} bytes`
+    // The size of a struct that is known in part may not be.
+    const size =
+      this.#types.whyMissing === undefined
+        ? `${struct.size} bytes`
+        : 'the members that were inferred'
+    const heading = `${struct.kind} ${oneLine(name)}, ${size}`
     return (
       `  /** ${heading} */\n` +
       `  interface ${interfaceName(name)} extends StructView {\n${members.join('')}  }\n`

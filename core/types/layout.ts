@@ -33,7 +33,8 @@ export interface Layout<F extends Fields> {
 /**
  * Looks up members of a struct, or of a typedef of one. Each field has one or several paths; the first that this kernel
  * has is taken. Throws MissingError, with near names, when the struct or a member that is not optional is missing, and
- * FormatError when a member cannot be read as wanted.
+ * FormatError when a member cannot be read as wanted. Types that are known in part (`whyMissing`) throw it later, when
+ * what they lack is asked for: the rest can be read.
  */
 export function layout<const F extends Fields>(types: Types, name: string, fields: F): Layout<F> {
   const [struct, ...others] = types.structs(name)
@@ -46,13 +47,21 @@ export function layout<const F extends Fields>(types: Types, name: string, field
     const member = firstOf(struct, field)
     readers.set(key, member === undefined ? () => undefined : named(struct, name, field, member))
     if (member !== undefined) found.set(key, member)
-    else if (!field.isOptional) throw missingMember(types, struct, name, field.paths)
+    else if (!field.isOptional) {
+      const missing = missingMember(types, struct, name, field.paths)
+      if (types.whyMissing === undefined) throw missing
+      readers.set(key, () => {
+        throw missing
+      })
+    }
     for (const other of others) checkSame(name, key, member, firstOf(other, field))
   }
   const at = recordMaker(readers)
   return {
     name,
-    size: struct.size,
+    get size() {
+      return struct.size
+    },
     has: (key) => found.has(key),
     offset(key) {
       const member = found.get(key)
@@ -109,6 +118,8 @@ function missingMember(
   paths: readonly string[],
 ): MissingError {
   const wanted = paths[0] ?? ''
+  const why = paths.map((path) => types.whyMissing?.(`${name}.${path}`)).find((text) => text)
+  if (why !== undefined) return new MissingError('member', `${name}.${wanted}`, why)
   const near = nearNames(struct.memberNames(), wanted)
   return new MissingError('member', `${name}.${wanted}`, `the types of ${types.name}`, near)
 }

@@ -139,6 +139,13 @@ export interface Types {
   enumeratorsLike(pattern: RegExp): ReadonlyMap<string, number>
   /** Names of structs that look like one that is not there, nearest first. */
   near(name: string): string[]
+  /**
+   * Only types that are known in part have this: where a member (`mm_struct.brk`) was looked for, why it was not found,
+   * and what to do. To be put behind "no member … in ". Their `structs` knows every name, perhaps without members.
+   */
+  whyMissing?(member: string): string
+  /** What a reader of results should know of where the types come from; none for the dump's own. */
+  readonly remarks?: readonly string[]
 }
 
 /** No chain of typedefs or nested arrays is deeper. */

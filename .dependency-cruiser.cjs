@@ -9,6 +9,7 @@ const ranks = [
   'vmcoreinfo/|symbols/|types/',
   'linux/',
   'kvm/',
+  'infer/',
   'translate/',
   'io/',
   'view/',

@@ -9,6 +9,7 @@ import { RecordingPages } from './dump/recording.ts'
 import { framesOf, type HpaRange, type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
+import { type Finding, InferredTypes, inferTypes } from './infer/index.ts'
 import { type Vm, type VmList, Vms } from './kvm/vm.ts'
 import { type Given } from './linux/found.ts'
 import { type Bases, Host } from './linux/host.ts'
@@ -33,6 +34,11 @@ export interface OpenOptions extends RawOptions {
   readonly cr3?: bigint | number | string
   /** The host's VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
   readonly vmcoreinfo?: string
+  /**
+   * `inferred`: take no notice of the dump's own types (BTF); find the layout of structures in the dump itself, as is
+   * done for kernels that have none. To compare, or when a kernel's types are damaged.
+   */
+  readonly types?: 'inferred'
 }
 
 /** Options of `dump.slice`. */
@@ -56,6 +62,7 @@ export class HostDump {
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
   readonly #given: Given
+  readonly #ignoreTypes: boolean
   #isClosed = false
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
@@ -67,6 +74,7 @@ export class HostDump {
     this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
     this.path = this.paths[0] ?? ''
     this.#given = givenBy(options)
+    this.#ignoreTypes = options.types === 'inferred'
     const source = openPages(this.paths, options)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
@@ -111,6 +119,15 @@ export class HostDump {
   /** Where the kernel lies in memory, and how that was found. */
   get bases(): Bases {
     return this.host.bases
+  }
+
+  /**
+   * What was inferred of the kernel's structures, member by member with the evidence, refused ones too; null when the
+   * dump describes its structures itself.
+   */
+  get inferred(): readonly Finding[] | null {
+    const { types } = this.host
+    return types instanceof InferredTypes ? types.findings : null
   }
 
   /**
@@ -249,7 +266,8 @@ export class HostDump {
     if (this.#linux === undefined && this.#isClosed) {
       throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
     }
-    return (this.#linux ??= new Linux(new Host(this.memory, this.#given)))
+    const typeSource = { ignoreOwn: this.#ignoreTypes, infer: inferTypes }
+    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, typeSource)))
   }
 
   get #taskFinder(): Tasks<Vm> {

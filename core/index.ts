@@ -6,6 +6,7 @@ export { openDump } from './sample.ts'
 export { type DumpSliceOptions, HostDump, onOpen, type OpenOptions } from './hostdump.ts'
 export { type HpaRange, type SliceOptions } from './dump/slice.ts'
 export { type SliceResult } from './dump/slicefile.ts'
+export { type Finding } from './infer/index.ts'
 export { pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.

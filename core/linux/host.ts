@@ -2,7 +2,7 @@
 // The Linux of the dumped host: from bare pages to kernel memory, symbols and types that can be asked.
 
 import { hex } from '../bytes/hex.ts'
-import { FormatError, MissingError } from '../errors.ts'
+import { DumpError, FormatError, MissingError } from '../errors.ts'
 import { type PagingRules } from '../paging/x86_64.ts'
 import { KernelSpace, TEXT_MAP } from '../space/kva.ts'
 import { type PhysicalMemory } from '../space/physical.ts'
@@ -63,6 +63,14 @@ export interface Bases {
   readonly remarks: readonly string[]
 }
 
+/** Where the types of a dumped kernel come from. */
+export interface TypeSource {
+  /** True to take no notice of the dump's own types (BTF). */
+  readonly ignoreOwn?: boolean
+  /** Gives types of a kernel that has none of its own, or none that can be read; `why` says which. */
+  readonly infer?: (host: Host, why: string) => Types
+}
+
 /** The dumped kernel. Everything but the bases is found when it is first asked for. */
 export class Host {
   readonly memory: PhysicalMemory
@@ -71,12 +79,14 @@ export class Host {
   readonly symbols: Symbols
   readonly rules: PagingRules
   readonly bases: Bases
+  readonly #typeSource: TypeSource
   #types: Types | undefined
   #modules: Modules | undefined
 
-  /** `given` is what the user knows of it. */
-  constructor(memory: PhysicalMemory, given: Given = {}) {
+  /** `given` is what the user knows of it; `typeSource` says what gives types where the dump has none. */
+  constructor(memory: PhysicalMemory, given: Given = {}, typeSource: TypeSource = {}) {
     this.memory = memory
+    this.#typeSource = typeSource
     const start = findKernel(memory, given)
     this.vmcoreinfo = start.vmcoreinfo
     const imageSize = this.vmcoreinfo.number('KERNEL_IMAGE_SIZE') ?? 0x40000000n
@@ -115,9 +125,12 @@ export class Host {
     }
   }
 
-  /** The types of the dumped kernel, from the BTF at `__start_BTF`. Throws MissingError when it has none. */
+  /**
+   * The types of the dumped kernel, from the BTF at `__start_BTF`, else inferred where that is given. Throws
+   * MissingError when there are none.
+   */
   get types(): Types {
-    this.#types ??= this.#readTypes()
+    this.#types ??= this.#findTypes()
     return this.#types
   }
 
@@ -174,6 +187,19 @@ export class Host {
       encryptionHigh: Number(encryption >> 32n),
       uffdWp: this.symbols.address('mwriteprotect_range') !== undefined,
       savedDirty: this.symbols.address('pte_mkwrite') !== undefined,
+    }
+  }
+
+  #findTypes(): Types {
+    const { ignoreOwn = false, infer } = this.#typeSource
+    if (infer === undefined) return this.#readTypes()
+    if (ignoreOwn) return infer(this, 'its own types (BTF) were not to be used')
+    try {
+      return this.#readTypes()
+    } catch (error) {
+      if (error instanceof MissingError) return infer(this, 'the kernel was built without BTF')
+      if (!(error instanceof DumpError)) throw error
+      return infer(this, `its own types (BTF) cannot be read: ${error.message}`)
     }
   }
 

@@ -27,6 +27,8 @@ export interface DumpSummary {
   readonly host: {
     readonly rules: { readonly levels: 4 | 5 }
     readonly vmcoreinfo: { readonly crashTime: number | undefined }
+    /** Where the layouts of structures come from, when that is not the dump's own types. */
+    readonly types?: { readonly remarks?: readonly string[] }
   }
   readonly vms: readonly VmSummary[]
 }
@@ -41,6 +43,7 @@ export function dumpView(dump: DumpSummary, options: ViewOptions = {}): View {
   const blocks: Block[] = [
     fileBlock(dump),
     ...orWhyNot('kernel', () => [kernelBlock(dump), basesBlock(dump)]),
+    ...orWhyNot('types', () => typeNotes(dump)),
     ...orWhyNot('virtual machines', () => vmBlocks(dump, options)),
   ]
   const remarks = dump.remarks ?? dump.facts.remarks
@@ -97,6 +100,11 @@ function basesBlock({ bases }: DumpSummary): FieldsBlock {
       { name: 'vmemmap', value: hex(vmemmap) },
     ],
   }
+}
+
+function typeNotes({ host }: DumpSummary): Block[] {
+  const remarks = host.types?.remarks ?? []
+  return remarks.map((text) => ({ kind: 'note', text: printable(text, 1000) }))
 }
 
 function vmBlocks({ vms }: DumpSummary, options: ViewOptions): Block[] {

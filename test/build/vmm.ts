@@ -147,7 +147,8 @@ function makeSet(
   const size = kernel.types.sizeOf('kvm_memory_slot') ?? 0
   if (kernel.forms.memslots === 'array') {
     const header = kernel.types.sizeOf('kvm_memslots') ?? 0
-    const set = kernel.room(header + slots.length * size)
+    // Allocated memory ends behind it: another set does not follow at once.
+    const set = kernel.room(header + (slots.length + 1) * size)
     kernel.set('kvm_memslots', set, { used_slots: slots.length })
     const falling = [...slots].sort((a, b) => b.gpa - a.gpa)
     falling.forEach((slot, i) => {

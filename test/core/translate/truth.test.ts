@@ -12,12 +12,18 @@ import {
 import { kernels, realDump } from '../../place.ts'
 import { pagemapOf, truthOf, type TrueTranslation, type TrueVm } from '../../truth.ts'
 
-for (const kernel of kernels) {
+// With the kernel's own types, and as a kernel without any: found in the dump.
+const ways = [
+  { name: '', options: {} },
+  { name: ' without its types', options: { types: 'inferred' } },
+] as const
+
+for (const [kernel, way] of kernels.flatMap((one) => ways.map((way) => [one, way] as const))) {
   const { path, skip } = realDump(kernel)
-  describe(`the dump of ${kernel}`, { skip }, () => {
+  describe(`the dump of ${kernel}${way.name}`, { skip }, () => {
     let dump: HostDump
     before(() => {
-      dump = openDump(path)
+      dump = openDump(path, way.options)
     })
     after(() => {
       dump.close()

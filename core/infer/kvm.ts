@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Virtual machines by a circle: the file of a VM leads to a struct kvm, and that back to the memory of its task.
+
+import { count, offsets, Refused, type Candidate } from './findings.ts'
+import { ringOf } from './ground.ts'
+import { kvmSymbol } from './module.ts'
+import { type MetFile, type Survey } from './survey.ts'
+
+/** What is searched of a struct kvm: what is wanted lies in its first part. */
+export const KVM = 0x3000
+const FILE = 0x100
+/** What virt/kvm/kvm_main.c calls the file of a VM. */
+const VM_FILE = 'kvm-vm'
+
+/** Finds file.private_data, kvm.mm, kvm.vm_list, and the VMs that tasks hold. */
+export function inferKvm(survey: Survey): void {
+  const { ground, findings } = survey
+  const mm = findings.at('task_struct.mm')
+  const files = vmFiles(survey)
+  if (files.length === 0)
+    throw new Refused('no task holds a virtual machine: no file of one is open')
+  const forms: { data: number; back: number }[] = []
+  const fits: Candidate[] = []
+  for (const data of offsets(FILE, 8)) {
+    const [first] = files
+    const kvm = first?.block.word(data)
+    if (!ground.isPointer(kvm) || kvm === first?.block.address) continue
+    const block = ground.block(kvm, KVM)
+    for (const back of offsets(KVM, 8)) {
+      if (block.word(back) !== first?.task.word(mm)) continue
+      const fit = count(forms.length, files, (file) => {
+        const at = file.block.word(data)
+        if (!ground.isPointer(at) || ground.word(at + BigInt(back)) !== file.task.word(mm))
+          return false
+        // mmu_notifier.mm is the same, behind the notifier's operations.
+        return !ground.isStatic(ground.word(at + BigInt(back) - 8n))
+      })
+      if (fit.agreed === 0) continue
+      forms.push({ data, back })
+      fits.push(fit)
+    }
+  }
+  const rule = {
+    of: 'files of virtual machines',
+    evidence: "file, private_data, kvm, mm come back to the mm of the file's task",
+    // A descriptor can be passed on to another process.
+    tolerance: 0.34,
+  }
+  const at = (pick: (form: { data: number; back: number }) => number) =>
+    fits.map((fit) => ({ ...fit, offset: pick(forms[fit.offset] ?? { data: -1, back: -1 }) }))
+  const data = findings.choose(
+    'file.private_data',
+    'ptr',
+    at((form) => form.data),
+    rule,
+  )
+  const back = findings.choose(
+    'kvm.mm',
+    'struct mm_struct *',
+    at((form) => form.back),
+    rule,
+  )
+  for (const file of files) {
+    const kvm = file.block.word(data)
+    if (!ground.isPointer(kvm)) continue
+    const block = ground.block(kvm, KVM)
+    survey.kvms.set(kvm, { block, mm: block.word(back) ?? 0n })
+  }
+  inferList(survey)
+}
+
+/** By f_op where kvm's symbols are there, else by the name of the directory entry. */
+function vmFiles(survey: Survey): MetFile[] {
+  const { ground, findings, files, dentries } = survey
+  const operations = kvmSymbol(survey, 'kvm_vm_fops')
+  const f_op = findings.at('file.f_op')
+  if (operations !== undefined) {
+    return [...files.values()].filter(({ block }) => block.word(f_op) === operations)
+  }
+  const path = findings.at('file.f_path')
+  const name = findings.at('dentry.d_name')
+  return [...files.values()].filter(({ block }) => {
+    const text = dentries.get(block.word(path + 8) ?? 0n)?.word(name + 8)
+    return text !== undefined && ground.text(text, 16) === VM_FILE
+  })
+}
+
+/** KVM's own list of all VMs, on which each that a task holds must be. */
+function inferList(survey: Survey): void {
+  const { ground, findings, kvms } = survey
+  const head = kvmSymbol(survey, 'vm_list')
+  if (head === undefined)
+    throw new Refused('neither the kernel nor module kvm has a symbol vm_list')
+  const nodes = new Set(ringOf(ground, head))
+  findings.choose(
+    'kvm.vm_list',
+    'struct list_head',
+    [...offsets(KVM, 8)].map((offset) =>
+      count(offset, kvms.keys(), (kvm) => nodes.has(kvm + BigInt(offset))),
+    ),
+    {
+      of: 'virtual machines',
+      evidence: `it is one of the ${nodes.size} nodes of the list at vm_list`,
+    },
+  )
+}

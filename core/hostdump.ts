@@ -2,6 +2,7 @@
 // The dump of a KVM host as a cell or a program sees it: the door to tasks, virtual machines and raw structures.
 
 import { hex, parseAddress } from './bytes/hex.ts'
+import { DebugFiles, debugOptionNames, type DebugOptions } from './debug/debugfiles.ts'
 import { type DumpFacts } from './dump/format.ts'
 import { openPages } from './dump/open.ts'
 import { type RawOptions } from './dump/raw.ts'
@@ -12,7 +13,7 @@ import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
 import { type Finding, InferredTypes, inferTypes } from './infer/index.ts'
 import { type Vm, type VmList, Vms } from './kvm/vm.ts'
 import { type Given } from './linux/found.ts'
-import { type Bases, Host } from './linux/host.ts'
+import { type Bases, Host, type TypeSource } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening.ts'
 import { type SwapDevices } from './linux/swap.ts'
@@ -22,7 +23,7 @@ import { declareStructs } from './types/declare.ts'
 import { structView, type StructName, type StructOf } from './types/view.ts'
 
 /** Options of `openDump`. */
-export interface OpenOptions extends RawOptions {
+export interface OpenOptions extends RawOptions, DebugOptions {
   /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
   readonly record?: boolean
   /**
@@ -35,10 +36,11 @@ export interface OpenOptions extends RawOptions {
   /** The host's VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
   readonly vmcoreinfo?: string
   /**
-   * `inferred`: take no notice of the dump's own types (BTF); find the layout of structures in the dump itself, as is
-   * done for kernels that have none. To compare, or when a kernel's types are damaged.
+   * `given`: take no notice of the dump's own types (BTF), but those of the files in `vmlinux`, `debuginfo` or `btf`.
+   * `inferred`: find the layout of structures in the dump itself, as is done for kernels that have no types when no file
+   * is given. Both to compare, or when a kernel's own types are damaged.
    */
-  readonly types?: 'inferred'
+  readonly types?: 'given' | 'inferred'
 }
 
 /** Options of `dump.slice`. */
@@ -62,7 +64,7 @@ export class HostDump {
   readonly memory: PhysicalMemory
   readonly #recording: RecordingPages | undefined
   readonly #given: Given
-  readonly #ignoreTypes: boolean
+  readonly #typeSource: TypeSource
   #isClosed = false
   #linux: Linux | undefined
   #tasks: Tasks<Vm> | undefined
@@ -74,7 +76,7 @@ export class HostDump {
     this.paths = Object.freeze(typeof path === 'string' ? [path] : [...path])
     this.path = this.paths[0] ?? ''
     this.#given = givenBy(options)
-    this.#ignoreTypes = options.types === 'inferred'
+    this.#typeSource = typeSourceOf(options)
     const source = openPages(this.paths, options)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
     this.memory = new PhysicalMemory(this.#recording ?? source)
@@ -248,6 +250,7 @@ export class HostDump {
   /** Closes the file. Afterwards only what was already read can be asked. */
   close(): void {
     this.#isClosed = true
+    this.#typeSource.files?.close()
     this.memory.source.close()
   }
 
@@ -266,8 +269,7 @@ export class HostDump {
     if (this.#linux === undefined && this.#isClosed) {
       throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
     }
-    const typeSource = { ignoreOwn: this.#ignoreTypes, infer: inferTypes }
-    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, typeSource)))
+    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, this.#typeSource)))
   }
 
   get #taskFinder(): Tasks<Vm> {
@@ -318,6 +320,19 @@ function givenBy({ physBase, cr3, vmcoreinfo }: OpenOptions): Given {
     physBase: base !== undefined && (isNegative || negative !== undefined) ? -base : base,
     cr3: cr3 === undefined ? undefined : addressOf(cr3, call),
     vmcoreinfo,
+  }
+}
+
+function typeSourceOf(options: OpenOptions): TypeSource {
+  const hasFiles = debugOptionNames.some((name) => options[name] !== undefined)
+  const files = hasFiles ? new DebugFiles(options) : undefined
+  switch (options.types) {
+    case 'given':
+      return { ignoreOwn: true, files }
+    case 'inferred':
+      return { ignoreOwn: true, infer: inferTypes }
+    case undefined:
+      return { files, infer: inferTypes }
   }
 }
 

@@ -18,26 +18,26 @@ export interface FileBytes {
   close(): void
 }
 
-/** Opens a file on disk for reading. Throws DumpError with the system's reason when that fails. */
-export function openFile(path: string): FileBytes {
-  const descriptor = openDescriptor(path)
+/** Opens a file on disk for reading; `what` is for messages. Throws DumpError with the system's reason when that fails. */
+export function openFile(path: string, what = 'the dump'): FileBytes {
+  const descriptor = openDescriptor(path, what)
   const stat = fstatSync(descriptor)
   if (!stat.isFile()) {
     closeSync(descriptor)
-    throw new DumpError('open', `cannot open the dump '${path}': it is not a regular file`)
+    throw new DumpError('open', `cannot open ${what} '${path}': it is not a regular file`)
   }
   return descriptorAsFile(descriptor, path, stat.size)
 }
 
 /** Opens a path for reading. Throws DumpError with the system's reason in words. */
-export function openDescriptor(path: string): number {
+export function openDescriptor(path: string, what = 'the dump'): number {
   try {
     // Not to wait for a writer when the path is a pipe's.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const where = isAbsolute(path) ? '' : ` (in ${process.cwd()})`
     const reason = openReasons[codeOf(error)] ?? reasonOf(error)
-    throw new DumpError('open', `cannot open the dump '${path}'${where}: ${reason}`, {
+    throw new DumpError('open', `cannot open ${what} '${path}'${where}: ${reason}`, {
       cause: error,
     })
   }

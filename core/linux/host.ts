@@ -2,13 +2,16 @@
 // The Linux of the dumped host: from bare pages to kernel memory, symbols and types that can be asked.
 
 import { hex } from '../bytes/hex.ts'
-import { DumpError, FormatError, MissingError } from '../errors.ts'
+import { type DebugFiles } from '../debug/debugfiles.ts'
+import { buildOfDump } from '../debug/identity.ts'
+import { whereKept } from '../debug/packages.ts'
+import { DumpError, FaultError, FormatError, MissingError } from '../errors.ts'
 import { type PagingRules } from '../paging/x86_64.ts'
 import { KernelSpace, TEXT_MAP } from '../space/kva.ts'
 import { type PhysicalMemory } from '../space/physical.ts'
 import { openKallsyms } from '../symbols/kallsyms.ts'
 import { type Symbols } from '../symbols/table.ts'
-import { readBtf } from '../types/btf.ts'
+import { BtfTypes, readBtf } from '../types/btf.ts'
 import { bytes, layout } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
 import { type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
@@ -63,11 +66,13 @@ export interface Bases {
   readonly remarks: readonly string[]
 }
 
-/** Where the types of a dumped kernel come from. */
+/** Where the types and symbols of a dumped kernel come from when it does not tell them itself. */
 export interface TypeSource {
   /** True to take no notice of the dump's own types (BTF). */
   readonly ignoreOwn?: boolean
-  /** Gives types of a kernel that has none of its own, or none that can be read; `why` says which. */
+  /** Files that the user gave. */
+  readonly files?: DebugFiles | undefined
+  /** Gives types of a kernel that has none of its own, or none that can be read; `why` says which. After the files. */
   readonly infer?: (host: Host, why: string) => Types
 }
 
@@ -83,7 +88,7 @@ export class Host {
   #types: Types | undefined
   #modules: Modules | undefined
 
-  /** `given` is what the user knows of it; `typeSource` says what gives types where the dump has none. */
+  /** `given` is what the user knows of it, `typeSource` where to look for what it does not tell itself. */
   constructor(memory: PhysicalMemory, given: Given = {}, typeSource: TypeSource = {}) {
     this.memory = memory
     this.#typeSource = typeSource
@@ -91,8 +96,8 @@ export class Host {
     this.vmcoreinfo = start.vmcoreinfo
     const imageSize = this.vmcoreinfo.number('KERNEL_IMAGE_SIZE') ?? 0x40000000n
     this.space = new KernelSpace(memory, start.physBase.value, imageSize)
-    this.symbols = openKallsyms(this.space, this.vmcoreinfo)
-    this.symbols.find(startSymbols)
+    const { symbols, remarks } = this.#findSymbols()
+    this.symbols = symbols
 
     this.rules = this.#readRules()
     const root = this.vmcoreinfo.symbol('swapper_pg_dir')
@@ -121,13 +126,13 @@ export class Host {
       vmalloc,
       vmemmap,
       vmcoreinfo: start.origin,
-      remarks: start.remarks,
+      remarks: [...start.remarks, ...remarks],
     }
   }
 
   /**
-   * The types of the dumped kernel, from the BTF at `__start_BTF`, else inferred where that is given. Throws
-   * MissingError when there are none.
+   * The types of the dumped kernel, from the BTF at `__start_BTF`, else from files that were given, else inferred. Throws
+   * MissingError, which says where its vmlinux is to be had, when there are none.
    */
   get types(): Types {
     this.#types ??= this.#findTypes()
@@ -151,6 +156,14 @@ export class Host {
   get modules(): Modules {
     this.#modules ??= new Modules(this)
     return this.#modules
+  }
+
+  /** Types of a module out of files that were given, if any were. */
+  get givenModuleTypes(): ((module: string) => Types | undefined) | undefined {
+    const { files } = this.#typeSource
+    const { types } = this
+    if (files === undefined || !(types instanceof BtfTypes)) return undefined
+    return (module) => files.moduleTypes(this, types, module)
   }
 
   /** The address of a kernel symbol, or of one of a module's when `module` is given. Throws MissingError. */
@@ -190,28 +203,85 @@ export class Host {
     }
   }
 
+  #findSymbols(): { symbols: Symbols; remarks: readonly string[] } {
+    const { files } = this.#typeSource
+    const { vmcoreinfo, space } = this
+    let own: Symbols | undefined
+    let problem = 'it keeps the symbols of functions alone (without CONFIG_KALLSYMS_ALL)'
+    try {
+      own = openKallsyms(space, vmcoreinfo)
+      own.find(startSymbols)
+      // Without data symbols the names of functions lead nowhere.
+      if (files === undefined || own.address('init_task') !== undefined) {
+        return { symbols: own, remarks: [] }
+      }
+    } catch (error) {
+      if (!(error instanceof DumpError)) throw error
+      if (files === undefined) throw this.#withAdvice(error, 'its symbols', 'vmlinux or systemMap')
+      own = undefined
+      problem = error.message
+    }
+    const found = files.symbols(this)
+    if (found !== undefined) {
+      const remark = `symbols of the kernel: from ${found.from}, since ${problem}`
+      return { symbols: found.symbols, remarks: [remark] }
+    }
+    if (own !== undefined) return { symbols: own, remarks: [] }
+    const advice = this.#advice('its symbols', 'vmlinux or systemMap')
+    throw new DumpError('no-symbols', `${problem}; ${advice}`)
+  }
+
   #findTypes(): Types {
-    const { ignoreOwn = false, infer } = this.#typeSource
-    if (infer === undefined) return this.#readTypes()
-    if (ignoreOwn) return infer(this, 'its own types (BTF) were not to be used')
+    const { ignoreOwn = false, files, infer } = this.#typeSource
+    if (ignoreOwn) {
+      const given = files?.types(this) ?? infer?.(this, 'its own types (BTF) were not to be used')
+      if (given !== undefined) return given
+      const advice = this.#advice('its structures', 'vmlinux, debuginfo or btf')
+      throw new DumpError('no-types', `the dump's own types were not to be used; ${advice}`)
+    }
     try {
       return this.#readTypes()
     } catch (error) {
-      if (error instanceof MissingError) return infer(this, 'the kernel was built without BTF')
       if (!(error instanceof DumpError)) throw error
-      return infer(this, `its own types (BTF) cannot be read: ${error.message}`)
+      const why =
+        error instanceof MissingError
+          ? 'the kernel was built without BTF'
+          : `its own types (BTF) cannot be read: ${error.message}`
+      const given = files?.types(this) ?? infer?.(this, why)
+      if (given !== undefined) return given
+      throw this.#withAdvice(error, 'its structures', 'vmlinux, debuginfo or btf')
     }
+  }
+
+  #withAdvice(error: DumpError, what: string, options: string): DumpError {
+    const advice = this.#advice(what, options)
+    if (error instanceof MissingError && error.missing === '__start_BTF') {
+      return new MissingError(error.kind, error.missing, `${this.#withoutBtf()}; ${advice}`)
+    }
+    if (error instanceof FormatError) {
+      return new FormatError(`${error.message}; ${advice}`, error.field, error.at)
+    }
+    return error instanceof FaultError ? error.neededFor(`${what}; ${advice}`) : error
+  }
+
+  /** What to do when the dump does not tell something. */
+  #advice(what: string, options: string): string {
+    const { release } = this.vmcoreinfo
+    return (
+      `${what} can be read from the vmlinux of ${release}: openDump(path, {vmlinux: 'FILE'}) or --vmlinux FILE ` +
+      `(options: ${options}). ${whereKept(release, buildOfDump(this))}`
+    )
+  }
+
+  #withoutBtf(): string {
+    return `the kernel ${this.vmcoreinfo.release}: it was built without BTF (CONFIG_DEBUG_INFO_BTF), so the dump does not describe its structures`
   }
 
   #readTypes(): Types {
     const start = this.symbols.address('__start_BTF')
     const stop = this.symbols.address('__stop_BTF')
     if (start === undefined || stop === undefined) {
-      throw new MissingError(
-        'symbol',
-        '__start_BTF',
-        `the kernel ${this.vmcoreinfo.release}: it was built without BTF (CONFIG_DEBUG_INFO_BTF), so the dump does not describe its structures`,
-      )
+      throw new MissingError('symbol', '__start_BTF', this.#withoutBtf())
     }
     const size = stop - start
     if (size <= 0n || size > 0x10000000n) {

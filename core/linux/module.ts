@@ -15,6 +15,8 @@ export interface ModuleContext {
   readonly space: Space
   readonly symbols: Symbols
   readonly types: Types
+  /** Types of a module out of files that the user gave, where the dump has none. */
+  readonly givenModuleTypes?: ((module: string) => Types | undefined) | undefined
 }
 
 /** One module as /proc/modules lists it. */
@@ -87,12 +89,15 @@ export class Modules {
 
   /**
    * The types of a module and of the kernel, the kernel's first. Undefined when the module is not loaded or the kernel
-   * keeps no types of modules (before 5.11, or built without).
+   * keeps no types of modules (before 5.11, or built without), and no file was given that does.
    */
   types(name: string): Types | undefined {
     const module = this.find(name)
     if (module === undefined) return undefined
-    if (!this.#types.has(module.name)) this.#types.set(module.name, this.#readTypes(module))
+    if (!this.#types.has(module.name)) {
+      const types = this.#readTypes(module) ?? this.#context.givenModuleTypes?.(module.name)
+      this.#types.set(module.name, types)
+    }
     return this.#types.get(module.name)
   }
 
@@ -157,16 +162,19 @@ export class Modules {
       if (btf.size > MAX_BTF_BYTES) {
         throw new CorruptError('btf.data_size', btf.address, `is ${btf.size}`)
       }
-      const found = readBtf(space.bytes(btf.data, btf.size), module.name, types)
-      if (found.blob.firstId !== btf.firstId || found.blob.firstString !== btf.firstString) {
+      const { blob } = types
+      const [id, string] = [blob.firstId + blob.count, blob.firstString + blob.stringBytes]
+      if (id !== btf.firstId || string !== btf.firstString) {
+        // Types that were made of DWARF are numbered in another way.
+        if (this.#context.givenModuleTypes !== undefined) return undefined
         throw new FormatError(
           `BTF of ${module.name} counts on from type ${btf.firstId} and string ${btf.firstString}, but that of the ` +
-            `kernel ends before ${found.blob.firstId} and ${found.blob.firstString}`,
+            `kernel ends before ${id} and ${string}`,
           'btf.start_id',
           btf.address,
         )
       }
-      return found
+      return readBtf(space.bytes(btf.data, btf.size), module.name, types)
     }
     return undefined
   }

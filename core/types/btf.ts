@@ -25,13 +25,20 @@ const VOID: Type = { kind: 'void' }
 export class BtfTypes implements Types {
   readonly name: string
   readonly blob: BtfBlob
+  readonly remarks: readonly string[]
   readonly #base: BtfTypes | undefined
   readonly #made = new Map<number, Type>()
 
-  constructor(blob: BtfBlob, base?: BtfTypes) {
+  constructor(blob: BtfBlob, base?: BtfTypes, remarks: readonly string[] = []) {
     this.name = blob.name
     this.blob = blob
+    this.remarks = remarks
     this.#base = base
+  }
+
+  /** The same types with remarks on where they come from. */
+  withRemarks(remarks: readonly string[]): BtfTypes {
+    return new BtfTypes(this.blob, this.#base, remarks)
   }
 
   struct(name: string): StructType | undefined {

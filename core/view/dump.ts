@@ -43,7 +43,7 @@ export function dumpView(dump: DumpSummary, options: ViewOptions = {}): View {
   const blocks: Block[] = [
     fileBlock(dump),
     ...orWhyNot('kernel', () => [kernelBlock(dump), basesBlock(dump)]),
-    ...orWhyNot('types', () => typeNotes(dump)),
+    ...typeNotes(dump),
     ...orWhyNot('virtual machines', () => vmBlocks(dump, options)),
   ]
   const remarks = dump.remarks ?? dump.facts.remarks
@@ -102,9 +102,15 @@ function basesBlock({ bases }: DumpSummary): FieldsBlock {
   }
 }
 
-function typeNotes({ host }: DumpSummary): Block[] {
-  const remarks = host.types?.remarks ?? []
-  return remarks.map((text) => ({ kind: 'note', text: printable(text, 1000) }))
+function typeNotes(dump: DumpSummary): Block[] {
+  try {
+    const remarks = dump.host.types?.remarks ?? []
+    return remarks.map((text) => ({ kind: 'note', text: printable(text, 1000) }))
+  } catch (error) {
+    // What could not do without types says so.
+    if (error instanceof DumpError) return []
+    throw error
+  }
 }
 
 function vmBlocks({ vms }: DumpSummary, options: ViewOptions): Block[] {
@@ -117,7 +123,7 @@ function orWhyNot(name: string, blocks: () => Block[]): Block[] {
     return blocks()
   } catch (error) {
     if (!(error instanceof DumpError)) throw error
-    return [{ kind: 'note', text: `${name}: ${printable(error.message, 300)}` }]
+    return [{ kind: 'note', text: `${name}: ${printable(error.message, 1000)}` }]
   }
 }
 

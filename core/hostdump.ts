@@ -269,7 +269,12 @@ export class HostDump {
     if (this.#linux === undefined && this.#isClosed) {
       throw new DumpError('closed', `the dump '${this.path}' was closed; open it again to ask it`)
     }
-    return (this.#linux ??= new Linux(new Host(this.memory, this.#given, this.#typeSource)))
+    if (this.#linux === undefined) {
+      const host = new Host(this.memory, this.#given, this.#typeSource)
+      this.#typeSource.files?.verify(host)
+      this.#linux = new Linux(host)
+    }
+    return this.#linux
   }
 
   get #taskFinder(): Tasks<Vm> {

@@ -31,6 +31,7 @@ export {
   type SwapPlace,
 } from './linux/swap.ts'
 export { type Bases, type Host } from './linux/host.ts'
+export { type DebugOptions } from './debug/debugfiles.ts'
 export { type DumpFacts } from './dump/format.ts'
 export { type RawOptions, type RawRange } from './dump/raw.ts'
 export { coverage, type Coverage, type Share, type SlotShares } from './translate/coverage.ts'

@@ -66,6 +66,7 @@ export class DebugFiles {
   /** Types whose numbering is not that of the kernel's own BTF, so that a module's BTF does not fit them. */
   readonly #made = new WeakSet<object>()
   #kernels: Kernels | undefined
+  #btf: BtfTypes | undefined
 
   /** Throws UsageError for an option that is no path. */
   constructor(options: DebugOptions) {
@@ -76,6 +77,25 @@ export class DebugFiles {
       }
     }
     this.#options = options
+  }
+
+  /**
+   * Holds the files that were given against the dump, whether it needs them or not: nobody shall believe that a file
+   * had a part in an answer. Throws DumpError when one is not there or is another kernel's.
+   */
+  verify(kernel: DumpedKernel): void {
+    const { vmlinux, debuginfo, modules, systemMap, btf } = this.#options
+    for (const [path, what] of [
+      [debuginfo, 'debuginfo'],
+      [modules, 'modules'],
+    ] as const) {
+      if (path === undefined || isFolder(path)) continue
+      openFile(path, what).close()
+    }
+    if (systemMap !== undefined) this.symbols(kernel)
+    if (btf !== undefined) this.types(kernel)
+    const isFile = debuginfo !== undefined && !isFolder(debuginfo)
+    if (vmlinux !== undefined || isFile) this.#vmlinux(kernel)
   }
 
   /** The dumped kernel's symbols, and where they are from; undefined when no file was given that could have them. */
@@ -105,7 +125,7 @@ export class DebugFiles {
    */
   types(kernel: DumpedKernel): BtfTypes | undefined {
     const { btf, vmlinux, debuginfo } = this.#options
-    if (btf !== undefined) return this.#ofBtf(kernel, btf)
+    if (btf !== undefined) return (this.#btf ??= this.#ofBtf(kernel, btf))
     if (vmlinux === undefined && debuginfo === undefined) return undefined
     const { fitting, problems } = this.#vmlinux(kernel)
     const without: string[] = []

@@ -9,6 +9,8 @@ import { ElfFile } from './elffile.ts'
 /** The largest file of a distribution, with all of its debug information, is below this when it is unpacked. */
 const MAX_UNPACKED = 2 ** 31 - 1
 const BTF_MAGIC = '\x9f\xeb'
+/** The remark on a file that lies packed on the disk, so that other programs cannot read it. */
+export const UNPACKED = 'it was unpacked'
 /** The setup header of a boot image (Documentation/arch/x86/boot.rst). */
 const BOOT_MAGIC_AT = 0x202
 
@@ -67,7 +69,8 @@ function unpacked(file: FileBytes, what: string): FileBytes {
   if (!isGzip) return file
   try {
     const bytes = file.read(0, file.size, 'the file')
-    return bytesAsFile(file.name, gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED }))
+    const out = gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED })
+    return { ...bytesAsFile(file.name, out), remarks: [UNPACKED] }
   } catch (error) {
     throw new FormatError(
       `${file.name}: the ${what} cannot be unpacked: ${reasonOf(error)}`,

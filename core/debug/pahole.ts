@@ -3,11 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { DumpError, FormatError } from '../errors.ts'
+import { DumpError, FormatError, UnsupportedError } from '../errors.ts'
 import { type BtfTypes, readBtf } from '../types/btf.ts'
 import { forget, keep, keepBytes, kept, ownFolder, unfinished } from './cache.ts'
 import { runChild } from './child.ts'
 import { type ElfFile } from './elffile.ts'
+import { UNPACKED } from './opened.ts'
 
 /** A kernel takes half a minute on one processor, and a module a second. */
 const LIMIT_SECONDS = 1800
@@ -29,6 +30,10 @@ export interface PaholeJob {
  */
 export function typesByPahole(job: PaholeJob): BtfTypes {
   const { elf, base } = job
+  if (elf.file.remarks?.includes(UNPACKED) === true) {
+    const what = `${elf.file.name} describes types as DWARF alone, and pahole cannot read it packed`
+    throw new UnsupportedError(`${what}; unpack it first: gunzip -c < FILE > NEW`, 'packed DWARF')
+  }
   const folder = ownFolder()
   const baseBytes = base && bytesOf(base)
   const baseKey = baseBytes === undefined ? '' : `-${digestOf(baseBytes)}`

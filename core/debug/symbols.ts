@@ -2,6 +2,7 @@
 // Symbols of a file, moved to where KASLR put the dumped kernel, and held against the addresses in VMCOREINFO.
 
 import { hex } from '../bytes/hex.ts'
+import { DumpError } from '../errors.ts'
 import { type Vmcoreinfo } from '../vmcoreinfo/parse.ts'
 import { otherKernel } from './identity.ts'
 import { type SymbolTable } from './symboltable.ts'
@@ -10,6 +11,11 @@ import { type SymbolTable } from './symboltable.ts'
 const values = new Set(['mem_section', 'vmemmap'])
 /** So many addresses have to agree, `_stext` beside. Each kernel names some six. */
 const ENOUGH = 2
+/**
+ * No kernel has fewer symbols. A part of the list would be taken for all of it: that there is no `l1tf_mitigation` says
+ * how entries of page tables are to be read.
+ */
+const MIN_SYMBOLS = 10_000
 
 /**
  * Moves the symbols of `file` to where they lie in the dump, and checks them. Throws DumpError `other-kernel`, with the
@@ -30,6 +36,12 @@ export function symbolsOfDump(
     )
   }
   const moved = table.movedBy(wanted - own)
+  if (table.count < MIN_SYMBOLS) {
+    throw new DumpError(
+      'no-symbols',
+      `${file} has ${table.count} symbols, and a kernel has more than ${MIN_SYMBOLS}: the whole list is needed`,
+    )
+  }
   const offset = vmcoreinfo.kernelOffset
   const agreed: string[] = []
   for (const key of vmcoreinfo.keys.keys()) {

@@ -2,7 +2,14 @@
 // What follows -g and -p: the subject and the addresses, also from a file or from stdin.
 import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { parseAddress, type HostDump, type Task, type Vm } from '../../core/index.ts'
+import {
+  parseAddress,
+  type HostDump,
+  type OpenOptions,
+  type Task,
+  type Vm,
+} from '../../core/index.ts'
+import { fileFlags, filesGiven } from './dumps.ts'
 import { parseArguments, usageError } from './verb.ts'
 
 /** The arguments that `vtop` and `slice` share. */
@@ -17,6 +24,8 @@ export interface Questions {
   readonly gpas: readonly string[]
   /** Which of the verb's own switches were given. */
   readonly switches: ReadonlySet<string>
+  /** Files that tell what the dump does not. */
+  readonly files: OpenOptions
 }
 
 /**
@@ -39,6 +48,7 @@ export async function readQuestions(
       force: { type: 'boolean' },
       content: { type: 'boolean' },
       minimal: { type: 'boolean' },
+      ...fileFlags,
     },
     allowPositionals: true,
     tokens: true,
@@ -79,7 +89,8 @@ export async function readQuestions(
     if (address === '-' || address.startsWith('@')) gpas.push(...(await fromFile(address)))
     else gpas.push(checked(address, ''))
   }
-  return { positionals, task, vm: values.vm, gpas, switches: given }
+  const files = filesGiven(values)
+  return { positionals, task, vm: values.vm, gpas, switches: given, files }
 }
 
 /** The task or the virtual machine that is asked about. */

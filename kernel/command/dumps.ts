@@ -13,6 +13,39 @@ import {
 } from '../../core/index.ts'
 import { CommandError, exitCode, usageError } from './verb.ts'
 
+/** The flags for files that tell what a dump does not, as every verb that opens a dump has them. */
+export const fileFlags = {
+  vmlinux: { type: 'string' },
+  debuginfo: { type: 'string' },
+  modules: { type: 'string' },
+  'system-map': { type: 'string' },
+  btf: { type: 'string' },
+} as const
+
+/** Their part of a verb's help. */
+export const fileHelp = `For a dump whose kernel does not describe itself (no BTF, no kallsyms):
+
+      --vmlinux FILE     its vmlinux, with BTF or DWARF (for which pahole is run)
+      --debuginfo DIR    debug files as a distribution lays them out, such as
+                         /usr/lib/debug or an unpacked package
+      --modules DIR      its modules, or their debug files
+      --system-map FILE  its System.map
+      --btf FILE         a copy of its /sys/kernel/btf/vmlinux`
+
+/** What was given behind these flags, as options of openDump. */
+export function filesGiven(values: {
+  readonly [K in keyof typeof fileFlags]?: string | undefined
+}): OpenOptions {
+  const { vmlinux, debuginfo, modules, btf, 'system-map': systemMap } = values
+  return {
+    ...(vmlinux !== undefined && { vmlinux }),
+    ...(debuginfo !== undefined && { debuginfo }),
+    ...(modules !== undefined && { modules }),
+    ...(systemMap !== undefined && { systemMap }),
+    ...(btf !== undefined && { btf }),
+  }
+}
+
 /** The files of the dump among the positional arguments, `-` as stdin; a usage error when there is none. */
 export function dumpArguments(positionals: readonly string[]): readonly string[] {
   if (positionals.length === 0) throw usageError('no dump given; DUMP stands before -p')

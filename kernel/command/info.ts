@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `qemu-vtop info`: what a dump is.
 import { viewOf } from '../../core/index.ts'
-import { dumpArguments, withDump } from './dumps.ts'
+import { dumpArguments, fileFlags, fileHelp, filesGiven, withDump } from './dumps.ts'
 import { exitCode, parseArguments, print, type Verb } from './verb.ts'
 
 const help = `Usage: qemu-vtop info DUMP...
@@ -10,6 +10,8 @@ Shows what a dump is: its format and dump level, the host's kernel, where the
 kernel lies in memory and how that was found, and the virtual machines with the
 pids to give to vtop -g. Several files are the parts of one split dump, and - is
 a dump on stdin.
+
+${fileHelp}
 
 Examples:
   qemu-vtop info vmcore
@@ -23,11 +25,19 @@ Exit codes:
 `
 
 async function run(args: readonly string[]): Promise<number> {
-  const { positionals } = parseArguments({ args: [...args], allowPositionals: true })
-  return withDump(dumpArguments(positionals), async (dump) => {
-    await print(`${(viewOf(dump)?.text ?? dump.release).trimEnd()}\n`)
-    return exitCode.ok
+  const { positionals, values } = parseArguments({
+    args: [...args],
+    options: fileFlags,
+    allowPositionals: true,
   })
+  return withDump(
+    dumpArguments(positionals),
+    async (dump) => {
+      await print(`${(viewOf(dump)?.text ?? dump.release).trimEnd()}\n`)
+      return exitCode.ok
+    },
+    filesGiven(values),
+  )
 }
 
 /** The verb `info`. */

@@ -11,7 +11,7 @@ import {
   type Vm,
 } from '../../core/index.ts'
 import { type Questions, readQuestions, subjectOf } from './addresses.ts'
-import { dumpArguments, withDump } from './dumps.ts'
+import { dumpArguments, fileHelp, withDump } from './dumps.ts'
 import { exitCode, print, usageError, type Verb } from './verb.ts'
 
 const help = `Usage: qemu-vtop slice DUMP... OUT -g PID|TASKP -p GPA... [--content] [--force]
@@ -36,6 +36,8 @@ program. Several files before OUT are the parts of one split dump.
                          had there
       --minimal          only what this program needs
       --force            replace OUT if it is there
+
+${fileHelp}
 
 Examples:
   qemu-vtop slice vmcore small.kdump -g 191579 -p 34de5840
@@ -69,7 +71,7 @@ async function run(args: readonly string[]): Promise<number> {
       await print(`${out}: ${pages} pages, ${formatSize(bytes)}\n`)
       return exitCode.ok
     },
-    { record: true },
+    { record: true, ...questions.files },
   )
 }
 
@@ -94,8 +96,10 @@ function readAnswers(dump: HostDump, subject: Task<Vm> | Vm, { gpas, switches }:
   }
   // The types of the kernel and its modules, and the names of its symbols.
   dump.declarations()
-  const { modules, symbols } = dump.host
-  for (const { name } of modules.list()) modules.types(name)
+  const { modules, symbols, types } = dump.host
+  // Types out of files are not in the dump.
+  const isOwn = (types.remarks ?? []).length === 0
+  if (isOwn) for (const { name } of modules.list()) modules.types(name)
   symbols.nearest(dump.host.symbol('init_task'))
 }
 

@@ -2,7 +2,7 @@
 // `qemu-vtop vtop`: guest physical addresses in, host addresses or the reason why there is none out.
 import { CorruptError, FaultError, qemuVtop } from '../../core/index.ts'
 import { readQuestions, subjectOf } from './addresses.ts'
-import { dumpArguments, withDump } from './dumps.ts'
+import { dumpArguments, fileHelp, withDump } from './dumps.ts'
 import { exitCode, print, type Verb } from './verb.ts'
 
 const help = `Usage: qemu-vtop vtop DUMP... -g PID|TASKP -p GPA... [--json]
@@ -20,6 +20,8 @@ is answered with the reason. Several files are the parts of one split dump, and
   -p, --gpa GPA...       addresses in hex, with or without 0x; @FILE reads them
                          from a file, one a line, - or @- from stdin
       --json             a JSON array, one element for each address, in order
+
+${fileHelp}
 
 Examples:
   qemu-vtop vtop vmcore -g 191579 -p 34de5840
@@ -41,34 +43,38 @@ const pieceSize = 65_536
 
 async function run(args: readonly string[]): Promise<number> {
   const questions = await readQuestions(args, ['json'])
-  return withDump(dumpArguments(questions.positionals), async (dump) => {
-    const subject = subjectOf(dump, questions)
-    const { gpas, switches } = questions
-    const json = switches.has('json')
-    let code: number = exitCode.ok
-    let pending = json ? '[\n' : ''
-    for (const [i, gpa] of gpas.entries()) {
-      try {
-        const translation = qemuVtop(subject, gpa)
-        // As the extension did it, an empty line follows each result.
-        pending += json ? JSON.stringify(translation) : `${translation.toString().trimEnd()}\n\n`
-      } catch (error) {
-        // What is wrong with the task is wrong for all addresses; damaged pages may spare the next one.
-        if (!(error instanceof FaultError || error instanceof CorruptError)) throw error
-        code = exitCode.failed
-        const { code: word, message } = error
-        if (json) pending += JSON.stringify({ gpa: toHex(gpa), error: { code: word, message } })
-        else process.stderr.write(`qemu-vtop vtop: ${gpa}: ${message}\n`)
+  return withDump(
+    dumpArguments(questions.positionals),
+    async (dump) => {
+      const subject = subjectOf(dump, questions)
+      const { gpas, switches } = questions
+      const json = switches.has('json')
+      let code: number = exitCode.ok
+      let pending = json ? '[\n' : ''
+      for (const [i, gpa] of gpas.entries()) {
+        try {
+          const translation = qemuVtop(subject, gpa)
+          // As the extension did it, an empty line follows each result.
+          pending += json ? JSON.stringify(translation) : `${translation.toString().trimEnd()}\n\n`
+        } catch (error) {
+          // What is wrong with the task is wrong for all addresses; damaged pages may spare the next one.
+          if (!(error instanceof FaultError || error instanceof CorruptError)) throw error
+          code = exitCode.failed
+          const { code: word, message } = error
+          if (json) pending += JSON.stringify({ gpa: toHex(gpa), error: { code: word, message } })
+          else process.stderr.write(`qemu-vtop vtop: ${gpa}: ${message}\n`)
+        }
+        if (json) pending += i === gpas.length - 1 ? '\n]\n' : ',\n'
+        if (pending.length >= pieceSize) {
+          await print(pending)
+          pending = ''
+        }
       }
-      if (json) pending += i === gpas.length - 1 ? '\n]\n' : ',\n'
-      if (pending.length >= pieceSize) {
-        await print(pending)
-        pending = ''
-      }
-    }
-    await print(pending)
-    return code
-  })
+      await print(pending)
+      return code
+    },
+    questions.files,
+  )
 }
 
 function toHex(gpa: string): string {

@@ -22,3 +22,14 @@ export function realDump(kernel: string): { folder: string; path: string; skip: 
   const path = join(folder, 'vmcore')
   return { folder, path, skip: existsSync(path) ? false : `no dump at ${path}` }
 }
+
+/**
+ * The folder with the debug files of a real dump's kernel, as its distribution's package has them: `QEMU_VTOP_DEBUGINFO`
+ * has one folder for each; and why tests with it cannot run. The packages have a gigabyte each.
+ */
+export function debugFolder(kernel: string): { folder: string; skip: string | false } {
+  const all = process.env['QEMU_VTOP_DEBUGINFO']
+  if (all === undefined) return { folder: '', skip: 'QEMU_VTOP_DEBUGINFO is not set' }
+  const folder = join(all, kernel)
+  return { folder, skip: existsSync(folder) ? false : `no debug files in ${folder}` }
+}

@@ -3,7 +3,7 @@
 
 import { type PageSource } from '../../core/dump/format.ts'
 import { type Vm, type VmList, Vms } from '../../core/kvm/vm.ts'
-import { Host } from '../../core/linux/host.ts'
+import { Host, type TypeSource } from '../../core/linux/host.ts'
 import { Linux } from '../../core/linux/linux.ts'
 import { type Task, Tasks } from '../../core/linux/task.ts'
 import { PhysicalMemory } from '../../core/space/physical.ts'
@@ -15,9 +15,9 @@ export interface HostParts {
   vms(): VmList
 }
 
-/** Opens a source. */
-export function hostParts(source: PageSource): HostParts {
-  const linux = new Linux(new Host(new PhysicalMemory(source)))
+/** Opens a source; `typeSource` is where to look for what it does not tell itself. */
+export function hostParts(source: PageSource, typeSource: TypeSource = {}): HostParts {
+  const linux = new Linux(new Host(new PhysicalMemory(source), {}, typeSource))
   const tasks: Tasks<Vm> = new Tasks<Vm>(linux, (task) => finder().ofTask(task))
   let vms: Vms | undefined
   const finder = () => (vms ??= new Vms(tasks))

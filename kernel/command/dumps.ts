@@ -25,7 +25,7 @@ export const fileFlags = {
 /** Their part of a verb's help. */
 export const fileHelp = `For a dump whose kernel does not describe itself (no BTF, no kallsyms):
 
-      --vmlinux FILE     its vmlinux, with BTF or DWARF (for which pahole is run)
+      --vmlinux FILE     its vmlinux, with BTF, or DWARF (pahole reads it)
       --debuginfo DIR    debug files as a distribution lays them out, such as
                          /usr/lib/debug or an unpacked package
       --modules DIR      its modules, or their debug files

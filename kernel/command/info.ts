@@ -30,13 +30,16 @@ async function run(args: readonly string[]): Promise<number> {
     options: fileFlags,
     allowPositionals: true,
   })
+  const files = filesGiven(values)
   return withDump(
     dumpArguments(positionals),
     async (dump) => {
+      // A wrong file is an error; a dump without a kernel has something to show still.
+      if (Object.keys(files).length > 0) dump.host.symbols.address('init_task')
       await print(`${(viewOf(dump)?.text ?? dump.release).trimEnd()}\n`)
       return exitCode.ok
     },
-    filesGiven(values),
+    files,
   )
 }
 

@@ -54,6 +54,8 @@ export interface TrueVm {
 /** The truth beside a dump. */
 export interface Truth {
   readonly kernel: string
+  /** /proc/version. */
+  readonly proc_version: string
   readonly special_swap_types: Readonly<Record<string, string>>
   readonly swaps: readonly {
     readonly type: number

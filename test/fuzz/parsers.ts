@@ -2,6 +2,9 @@
 // Fuzz targets: what is read out of a dump by itself, thousands of inputs a second.
 import { deflateSync } from 'node:zlib'
 import { codecs, decode } from '../../core/codec/index.ts'
+import { ElfFile } from '../../core/debug/elffile.ts'
+import { readSystemMap } from '../../core/debug/systemmap.ts'
+import { bytesAsFile } from '../../core/dump/file.ts'
 import { parseNotes, writeNotes } from '../../core/dump/notes.ts'
 import { qemuCpus } from '../../core/dump/qemunote.ts'
 import { type PagingRules } from '../../core/paging/x86_64.ts'
@@ -11,6 +14,7 @@ import { readBtf } from '../../core/types/btf.ts'
 import { declareStructs } from '../../core/types/declare.ts'
 import { parseVmcoreinfo } from '../../core/vmcoreinfo/parse.ts'
 import { BtfBuilder } from '../build/btf.ts'
+import { debugElf } from '../build/debugelf.ts'
 import { zstdFrame } from '../build/kdump.ts'
 import { lz4Block, lzoBlock, snappyBlock } from '../build/lz.ts'
 import { patterned } from '../build/pages.ts'
@@ -74,6 +78,16 @@ function btf(): Uint8Array {
   ])
   b.enum('state', { OFF: 0, ON: 1 })
   return b.blob()
+}
+
+const vmlinux = {
+  buildId: '9bcfc2361bcccd68de7f4941e069bb6910665236',
+  btf: btf(),
+  banner: 'Linux version 6.12.0-test (builder) #1 SMP',
+  modinfo: ['name=kvm', 'vermagic=6.12.0-test SMP'],
+  symbols: ['_stext', 'init_task', 'init_uts_ns', 'swapper_pg_dir'].map(
+    (name, i) => [name, 0xffffffff81000000n + BigInt(i) * 0x1000n] as const,
+  ),
 }
 
 function readTypes(bytes: Uint8Array): boolean {
@@ -157,6 +171,30 @@ export const parsers: readonly FuzzTarget[] = [
       parsed.number('phys_base')
       return parsed.release !== ''
     },
+  },
+  {
+    name: 'an ELF file of a kernel',
+    seed: debugElf(vmlinux),
+    dense: [0, 40, debugElf(vmlinux).length - 448],
+    cost: 1,
+    read: (bytes) => {
+      const elf = new ElfFile(bytesAsFile('vmlinux', bytes))
+      const { buildId, banner, hasDwarf } = elf
+      const types = elf.section('.BTF')
+      if (types !== undefined) readTypes(elf.bytes(types, 1 << 20))
+      const symbols = elf.symbols()?.movedBy(0x2000000n)
+      symbols?.nearest(0xffffffff83000090n)
+      return [buildId, banner, hasDwarf, symbols].some((found) => found !== undefined)
+    },
+  },
+  {
+    name: 'System.map',
+    seed: Buffer.from(
+      vmlinux.symbols.map(([name, address]) => `${address.toString(16)} T ${name}\n`).join(''),
+    ),
+    dense: [],
+    cost: 1,
+    read: (bytes) => readSystemMap(bytesAsFile('System.map', bytes)).count > 0,
   },
   { name: 'BTF', seed: btf(), dense: [0, 24], cost: 1, read: readTypes },
   { name: 'page tables', seed: tables(), dense: [0, 4096, 8192], cost: 20, read: walkAll },

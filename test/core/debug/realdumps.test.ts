@@ -8,10 +8,12 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { DebugFiles, type DebugOptions } from '../../../core/debug/debugfiles.ts'
+import { buildIdOfDump, buildOfDump } from '../../../core/debug/identity.ts'
 import { readSystemMap } from '../../../core/debug/systemmap.ts'
 import { bytesAsFile } from '../../../core/dump/file.ts'
 import { DumpError } from '../../../core/errors.ts'
 import { qemuVtop } from '../../../core/index.ts'
+import { parseVmcoreinfo } from '../../../core/vmcoreinfo/parse.ts'
 import { debugElf } from '../../build/debugelf.ts'
 import { hostParts, type HostParts } from '../../build/hostparts.ts'
 import { ownBtf, systemMapOf, undescribed } from '../../build/undescribed.ts'
@@ -87,6 +89,16 @@ for (const kernel of kernels) {
           `vmlinux of ${escaped(release)}: .*linux-image-${escaped(release)}-dbg, as /usr/lib/debug/lib/modules/${escaped(release)}/vmlinux`,
         ),
       })
+    })
+
+    it('finds the build id in its memory where VMCOREINFO does not tell it', () => {
+      const { vmcoreinfo, space, symbols } = realHost(kernel)
+      const text = [...vmcoreinfo.keys].map(([key, value]) => `${key}=${value}\n`).join('')
+      const older = parseVmcoreinfo(text.replace(/^BUILD-ID=.*$/m, ''))
+      assert.equal(older.buildId, undefined)
+      assert.equal(buildIdOfDump({ vmcoreinfo: older, space, symbols }), vmcoreinfo.buildId)
+      const build = buildOfDump({ vmcoreinfo: older, space }) ?? 'none'
+      assert.ok(truthOf(kernel).proc_version.endsWith(build), build)
     })
 
     it('agrees with every entry of every pagemap, with a copy of its BTF', () => {

@@ -331,14 +331,9 @@ function givenBy({ physBase, cr3, vmcoreinfo }: OpenOptions): Given {
 function typeSourceOf(options: OpenOptions): TypeSource {
   const hasFiles = debugOptionNames.some((name) => options[name] !== undefined)
   const files = hasFiles ? new DebugFiles(options) : undefined
-  switch (options.types) {
-    case 'given':
-      return { ignoreOwn: true, files }
-    case 'inferred':
-      return { ignoreOwn: true, infer: inferTypes }
-    case undefined:
-      return { files, infer: inferTypes }
-  }
+  if (options.types === 'given') return { ignoreOwn: true, files }
+  if (options.types === 'inferred') return { ignoreOwn: true, infer: inferTypes }
+  return { files, infer: inferTypes }
 }
 
 function describeVm(vm: Vm): string {

@@ -49,11 +49,19 @@ export class UnsupportedError extends DumpError {
  * - `lost`: the page should be in the file, but the file is cut off or incomplete
  * - `corrupt`: the page's data do not decode
  * - `unreadable`: the file has the page, but the system does not give it: an error of the disk or the network
+ * - `swapped`: the page is on a swap device, and memory holds no copy of it
  * - `not-mapped`: no page table maps this virtual address
  * - `non-canonical`: the address cannot exist on x86-64
  */
 export type FaultReason =
-  'hole' | 'excluded' | 'lost' | 'corrupt' | 'unreadable' | 'not-mapped' | 'non-canonical'
+  | 'hole'
+  | 'excluded'
+  | 'lost'
+  | 'corrupt'
+  | 'unreadable'
+  | 'swapped'
+  | 'not-mapped'
+  | 'non-canonical'
 
 /** A read that met a page that is not there. Missing memory is never read as zeros. */
 export class FaultError extends DumpError {

@@ -93,6 +93,11 @@ export class Pages {
     return this.ifFrame(Number(offset / BigInt(this.#page.size)))
   }
 
+  /** The address of the `struct page` of a frame. */
+  addressOf(pfn: number): bigint {
+    return this.#host.bases.vmemmap + BigInt(pfn * this.#page.size)
+  }
+
   /** The order of the folio whose head page is at an address: it has 2^order pages. */
   order(head: bigint): number {
     return this.#folios.order(head)
@@ -110,8 +115,8 @@ export class Pages {
 
   /** The `struct page` of a frame. Throws FaultError when the kernel has none or the dump lacks it. */
   at(pfn: number): Page {
-    const { space, bases } = this.#host
-    const address = bases.vmemmap + BigInt(pfn * this.#page.size)
+    const { space } = this.#host
+    const address = this.addressOf(pfn)
     const record = this.#page.at(space, address)
     const headAddress = this.#folios.head(address)
     const headFrame = headAddress === address ? pfn : this.frameAt(headAddress)

@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../dump/format.ts'
 import { CorruptError, FaultError } from '../errors.ts'
-import { int, layout, pointer, uint } from '../types/layout.ts'
+import { int, layout, optional, pointer, uint } from '../types/layout.ts'
 import { type Files } from './file.ts'
 import { type Host } from './host.ts'
 import { type Pages } from './page.ts'
@@ -50,6 +50,14 @@ export interface SwapPlace {
   readonly cachedAt: number | null
 }
 
+/** What the content of a swapped page is looked for with. */
+export interface SwapSlot extends SwapPlace {
+  /** The `block_device` when the device is a whole disk or a partition; null for a file, or when there is no device. */
+  readonly blockDevice: bigint | null
+  /** True when the kernel noted that the page is all zeros, and wrote nothing to the device. */
+  readonly isZeros: boolean
+}
+
 const S_IFMT = 0xf000
 const S_IFBLK = 0x6000
 const SWP_USED = 0x1
@@ -80,6 +88,9 @@ export class Swap {
       usedPages: uint('inuse_pages.counter', 'inuse_pages'),
       file: pointer('swap_file'),
       max: uint('max'),
+      blockDevice: optional(pointer('bdev')),
+      // One bit a page: 6.12 to 7.1 (mm/page_io.c).
+      zeros: optional(pointer('zeromap')),
     })
     this.#file = layout(host.types, 'file', { inode: pointer('f_inode') })
     this.#inode = layout(host.types, 'inode', { mode: uint('i_mode') })
@@ -111,6 +122,26 @@ export class Swap {
       cachedAt = pfn === undefined ? null : pfn * PAGE_SIZE
     }
     return { type, offset, path: device?.path ?? null, cachedAt }
+  }
+
+  /** The same, with what else is known of where the content of that page can be. Throws as `place` does. */
+  slot(type: number, offset: number): SwapSlot {
+    const place = this.place(type, offset)
+    const device = this.devices.find((candidate) => candidate.type === type)
+    if (device === undefined) return { ...place, blockDevice: null, isZeros: false }
+    const info = this.#info.at(this.#host.space, this.#address(type))
+    return {
+      ...place,
+      blockDevice: device.kind === 'partition' ? (info.blockDevice ?? null) : null,
+      isZeros:
+        this.#hasBit(info.zeros ?? 0n, offset) ||
+        (this.#cache?.saysZeros(info.address, offset) ?? false),
+    }
+  }
+
+  #hasBit(map: bigint, index: number): boolean {
+    if (map === 0n) return false
+    return ((this.#host.space.u8(map + BigInt(Math.floor(index / 8))) >> (index % 8)) & 1) === 1
   }
 
   #address(type: number): bigint {

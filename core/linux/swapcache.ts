@@ -10,6 +10,8 @@ import { XArrays } from './xarray.ts'
 export interface SwapCache {
   /** The frame that still holds page `offset` of a device, or undefined. `info` is its swap_info_struct. */
   find(info: bigint, type: number, offset: number): number | undefined
+  /** True when the swap table itself says that page `offset` is all zeros, and that nothing was written to the device. */
+  saysZeros(info: bigint, offset: number): boolean
 }
 
 /** The form of the swap cache in the dumped kernel. Newest first; told by presence. */
@@ -22,6 +24,8 @@ export function swapCache(host: Host, pages: Pages): SwapCache {
 const CLUSTER = 512
 /** A word without the five flags at its top. */
 const UPPER_FLAGS = 64 - 5
+/** SWP_TB_ZERO_FLAG, the lowest of them; the other four are a count. */
+const ZERO_FLAG = 1n << BigInt(UPPER_FLAGS)
 
 /**
  * Swap tables, since 6.18 (mm/swap_table.h): one word for each page of a device. Bit 0 set: only a shadow is left.
@@ -32,14 +36,23 @@ function swapTables(host: Host, pages: Pages): SwapCache {
   const { space, types } = host
   const info = layout(types, 'swap_info_struct', { clusters: pointer('cluster_info') })
   const cluster = layout(types, 'swap_cluster_info', { table: pointer('table') })
+  // The flag took the place of a bitmap of each device.
+  const hasZeroFlag = types.struct('swap_info_struct')?.member('zeromap') === undefined
+  const wordOf = (infoAddress: bigint, offset: number): bigint => {
+    const { clusters } = info.at(space, infoAddress)
+    if (clusters === 0n) return 0n
+    const at = clusters + BigInt(Math.floor(offset / CLUSTER) * cluster.size)
+    const { table } = cluster.at(space, at)
+    return table === 0n ? 0n : space.u64(table + BigInt((offset % CLUSTER) * 8))
+  }
   return {
+    saysZeros(infoAddress, offset) {
+      const word = wordOf(infoAddress, offset)
+      // Only words of pages in use have flags: shadows (bit 0) and frames (bit 1).
+      return hasZeroFlag && (word & 3n) !== 0n && (word & ZERO_FLAG) !== 0n
+    },
     find(infoAddress, _type, offset) {
-      const { clusters } = info.at(space, infoAddress)
-      if (clusters === 0n) return undefined
-      const at = clusters + BigInt(Math.floor(offset / CLUSTER) * cluster.size)
-      const { table } = cluster.at(space, at)
-      if (table === 0n) return undefined
-      const word = space.u64(table + BigInt((offset % CLUSTER) * 8))
+      const word = wordOf(infoAddress, offset)
       if (word === 0n || (word & 1n) === 1n) return undefined
       if ((word & 3n) === 2n) return pages.ifFrame(Number(BigInt.asUintN(UPPER_FLAGS, word) >> 2n))
       return (word & 7n) === 0n ? cachedFrame(pages, word, offset) : undefined
@@ -56,6 +69,7 @@ function addressSpaces(host: Host, pages: Pages): SwapCache {
   const mapping = layout(types, 'address_space', { pages: address('i_pages') })
   const arrays = new XArrays(space, types)
   return {
+    saysZeros: () => false,
     find(_info, type, offset) {
       const runs = space.u64(host.symbol('swapper_spaces') + BigInt(type * 8))
       if (runs === 0n) return undefined

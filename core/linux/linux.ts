@@ -6,6 +6,8 @@ import { FilterDamage } from './filterdamage.ts'
 import { type Host } from './host.ts'
 import { Pages } from './page.ts'
 import { Swap } from './swap.ts'
+import { SwapContents } from './swapcontent.ts'
+import { UserContents } from './usercontent.ts'
 import { Vmas } from './vma.ts'
 
 /** Files, VMAs, pages and swap of one host, over one `Host`. */
@@ -17,6 +19,8 @@ export class Linux {
   #vmas: Vmas | undefined
   #pages: Pages | undefined
   #swap: Swap | undefined
+  #swapContents: SwapContents | undefined
+  #contents: UserContents | undefined
 
   constructor(host: Host) {
     this.host = host
@@ -43,5 +47,15 @@ export class Linux {
   /** Swap devices and entries. */
   get swap(): Swap {
     return (this.#swap ??= new Swap(this.host, this.files, this.pages))
+  }
+
+  /** The content of swapped pages. */
+  get swapContents(): SwapContents {
+    return (this.#swapContents ??= new SwapContents(this.host, this.swap, this.pages))
+  }
+
+  /** The content of the pages of processes, wherever it is. */
+  get contents(): UserContents {
+    return (this.#contents ??= new UserContents(this))
   }
 }

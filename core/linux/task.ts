@@ -167,8 +167,14 @@ export class Tasks<V> {
   userSpace(mm: bigint): UserSpace {
     const pgd = this.#mm.at(this.host.space, mm).pgd
     const { memory, rules, space } = this.host
+    const { linux } = this
     try {
-      return new UserSpace(memory, rules, space.physical(pgd))
+      return new UserSpace(
+        memory,
+        rules,
+        space.physical(pgd),
+        (address, entry, offset) => linux.contents.ofEntry(mm, address, entry, offset).bytes,
+      )
     } catch (error) {
       if (error instanceof FaultError) throw error.neededFor(`mm_struct.pgd of ${hex(mm)}`)
       throw error

@@ -27,6 +27,13 @@ export class XArrays {
    * entries (retry, zero) count as none; a sibling leads to the entry that it belongs to.
    */
   load(array: bigint, index: number): bigint {
+    return this.find(array, index).entry
+  }
+
+  /** The same, with the first index that the entry stands for: one entry can cover a power of two of them. */
+  find(array: bigint, index: number): { entry: bigint; first: number } {
+    let first = index
+    const none = { entry: 0n, first: index }
     let entry = this.#array.at(this.#space, array).head
     let shift = 64
     for (let depth = 0; isNode(entry); depth++) {
@@ -36,14 +43,20 @@ export class XArrays {
         throw new CorruptError('xa_node.shift', node.address, `${node.shift} below ${shift}`)
       }
       // An index beyond the tree is not in it.
-      if (depth === 0 && index >= SLOTS * 2 ** node.shift) return 0n
+      if (depth === 0 && index >= SLOTS * 2 ** node.shift) return none
       shift = node.shift
-      entry = this.#slot(node.slots, Math.floor(index / 2 ** shift) % SLOTS)
-      if (isSibling(entry)) entry = this.#slot(node.slots, Number(entry >> 2n))
+      const span = 2 ** shift
+      let slot = Math.floor(index / span) % SLOTS
+      entry = this.#slot(node.slots, slot)
+      if (isSibling(entry)) {
+        slot = Number(entry >> 2n)
+        entry = this.#slot(node.slots, slot)
+      }
+      first = index - (index % (SLOTS * span)) + slot * span
     }
     // A single entry in the head is the one at index 0.
-    if (shift === 64 && index !== 0) return 0n
-    return (entry & 3n) === 2n ? 0n : entry
+    if (shift === 64 && index !== 0) return none
+    return (entry & 3n) === 2n ? none : { entry, first }
   }
 
   /**

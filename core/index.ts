@@ -11,7 +11,7 @@ export { pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.
 export { Translation } from './translate/translate.ts'
-export { type Subject, type TranslationState } from './translate/translation.ts'
+export { type ContentPlace, type Subject, type TranslationState } from './translate/translation.ts'
 export { type TranslationJson } from './translate/json.ts'
 export { type PageWalk, type WalkEnd, type WalkStep } from './paging/walk.ts'
 export { type EntryKind, type Level } from './paging/x86_64.ts'

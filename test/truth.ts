@@ -49,6 +49,15 @@ export interface TrueVm {
   /** "kind / what the unfiltered memory held at the hpa" to the number of pages. */
   readonly content_check: Readonly<Record<string, number>>
   readonly translations: readonly TrueTranslation[]
+  /** Counts over all memslots of address space 0 by kind: `4k`, `swap:/dev/zram0`, `none` … */
+  readonly pages_by_kind: Readonly<Record<string, number>>
+  /** The VMAs behind the memslots, with numbers of /proc/PID/smaps in kB. */
+  readonly ram_vmas: readonly {
+    readonly start: string
+    readonly end: string
+    readonly perms: string
+    readonly smaps: Readonly<Record<string, number>>
+  }[]
 }
 
 /** The truth beside a dump. */

@@ -10,6 +10,7 @@ import { type Task, type Tasks } from '../linux/task.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
+import { readGuest } from './guestread.ts'
 import { type Memslot, type MemslotList } from './memslot.ts'
 import { Memslots } from './memslots.ts'
 import { ownerByNotifier } from './owner.ts'
@@ -252,6 +253,16 @@ export class Vm {
     this.checkAlive()
     this.#space ??= this.#vms.tasks.userSpace(this.mmAddress)
     return this.#space
+  }
+
+  /**
+   * A copy of `length` bytes of the guest's memory at a guest physical address, as the guest would read them: mapped
+   * pages, also those that are PROT_NONE for now, swapped ones where memory still holds them (the swap cache, zram), and
+   * zeros for private memory that was never touched. Several pages may be anywhere. Throws FaultError at the first page
+   * that the dump does not hold, which says why, and how many bytes before it are good (`good`).
+   */
+  read(gpa: bigint | number | string, length: number): Uint8Array {
+    return readGuest(this, gpa, length)
   }
 
   /** Throws TaskError, in the words of the crash extension, when the VM is being torn down and has no memory any more. */

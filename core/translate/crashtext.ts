@@ -7,6 +7,7 @@ import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type Page } from '../linux/page.ts'
 import { type Vma } from '../linux/vma.ts'
 import {
+  describeContent,
   describeInverted,
   describePage,
   describeState,
@@ -172,6 +173,7 @@ function newLines(t: Translated): string[] {
     ['ENTRY', describeInverted(t)],
     ['ALSO SET', otherFlags(t)],
     ['CACHED AT', cachedAt(t)],
+    ['CONTENT', describeContent(t)],
     ['PAGE IS', t.page === null ? undefined : describePage(t.page)],
     ...(t.remarks ?? []).map((remark): [string, string] => ['NOT READ', remark]),
     ...(t.salvaged ?? []).map((how): [string, string] => ['SALVAGED', how]),

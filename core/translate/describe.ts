@@ -5,7 +5,7 @@ import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { type Page } from '../linux/page.ts'
 import { type WalkStep } from '../paging/walk.ts'
-import { type TranslationFacts } from './translation.ts'
+import { type Translated, type TranslationFacts } from './translation.ts'
 
 /** The state with what belongs to it: `mapped, 2 MiB page`, `swapped to /dev/zram0, page 16384`. */
 export function describeState(t: TranslationFacts): string {
@@ -84,4 +84,18 @@ export function describeSubject({ subject }: TranslationFacts): string {
   return subject.pid < 0
     ? 'a process that is gone'
     : `${printable(subject.comm)} pid ${subject.pid}`
+}
+
+/**
+ * Where the content of a swapped page can be read: `read from zram0, lz4, 74 bytes`. Undefined for other states, of which
+ * the frame says it.
+ */
+export function describeContent(t: Translated): string | undefined {
+  const content = t.state === 'swapped' ? t.content : undefined
+  if (content === undefined || content === null) return undefined
+  const { from, how } = content
+  if (from === null) return `cannot be read: ${how}`
+  return from === 'zeros'
+    ? `zeros: ${how}`
+    : `read from ${from === 'zram' ? how : `the ${from}, ${how}`}`
 }

@@ -65,6 +65,8 @@ export interface TranslationJson {
   } | null
   /** Why vma or page could not be read; only there when something is wrong. */
   readonly remarks?: readonly string[]
+  /** Where the bytes of a swapped page can be read; `from` is null when they cannot. */
+  readonly content?: { readonly from: string | null; readonly how: string }
   /** What of the answer was salvaged from a dump with missing pages; only there when something was. */
   readonly salvaged?: readonly string[]
 }
@@ -125,6 +127,9 @@ export function translationJson(translation: Translated): TranslationJson {
       node: page.node,
       isPoisoned: page.isPoisoned,
     },
+    ...(translation.state === 'swapped' && translation.content
+      ? { content: translation.content }
+      : {}),
     ...(remarks.length > 0 ? { remarks } : {}),
     ...(salvaged.length > 0 ? { salvaged } : {}),
   }

@@ -10,10 +10,16 @@ import { type SwapPlace } from '../linux/swap.ts'
 import { type Vma } from '../linux/vma.ts'
 import { type PageWalk } from '../paging/walk.ts'
 import { crashText } from './crashtext.ts'
+import { contentOf } from './content.ts'
 import { translationJson, type TranslationJson } from './json.ts'
 import { look, vmaOf, type Looked } from './look.ts'
 import { noSlot, outcomeOf, type Outcome } from './outcome.ts'
-import { type Subject, type Translated, type TranslationState } from './translation.ts'
+import {
+  type ContentPlace,
+  type Subject,
+  type Translated,
+  type TranslationState,
+} from './translation.ts'
 
 /**
  * Translates one guest physical address of a virtual machine (address space 0). An address that has no page is an
@@ -66,6 +72,7 @@ export class Translation implements Translated {
   readonly salvaged: readonly string[]
   #vma: Looked<Vma> | undefined
   #page: Looked<Page> | undefined
+  #content: ContentPlace | undefined
 
   /** @internal */
   constructor(vm: Vm, gpa: number, slot: Memslot | null, walk: PageWalk | null, outcome: Outcome) {
@@ -96,6 +103,14 @@ export class Translation implements Translated {
   /** The `struct page` of the host frame, or null when there is no frame or it cannot be read: see `remarks`. */
   get page(): Page | null {
     return this.#lookAtPage().found
+  }
+
+  /**
+   * Where the guest's bytes at this address can be read, or why they cannot: `vm.read(gpa, length)` reads them from
+   * there. Tried when first asked for: the page is read, and decompressed when it is in zram.
+   */
+  get content(): ContentPlace {
+    return (this.#content ??= contentOf(this.vm, this.gpa))
   }
 
   /** Why VMA or page could not be read although they should be there, one sentence each. */

@@ -4,6 +4,7 @@
 import { type Memslot } from '../kvm/memslot.ts'
 import { type Page } from '../linux/page.ts'
 import { type SwapPlace } from '../linux/swap.ts'
+import { type PageContent } from '../linux/swapcontent.ts'
 import { type Vma } from '../linux/vma.ts'
 import { type PageWalk } from '../paging/walk.ts'
 
@@ -54,12 +55,22 @@ export interface TranslationFacts {
   readonly swap: SwapPlace | null
 }
 
+/** Where the content of the guest's page can be read, or why it cannot. */
+export interface ContentPlace {
+  /** As in what `vm.read` reads from; null when it cannot be read. */
+  readonly from: PageContent['from'] | null
+  /** Where that is, such as `zram0, lz4, 74 bytes`; or why there is none. */
+  readonly how: string
+}
+
 /** What a `Translation` shows beyond its facts. Both are null when there is none or the dump lacks it. */
 export interface Translated extends TranslationFacts {
   readonly vma: Vma | null
   readonly page: Page | null
   /** Why VMA or page could not be read, one sentence each; empty when nothing is wrong. */
   readonly remarks?: readonly string[]
+  /** Where the content of a page that is not mapped can be read; null for all others. */
+  readonly content?: ContentPlace | null
   /** What of the answer was salvaged, one sentence each; empty when nothing was. */
   readonly salvaged?: readonly string[]
 }

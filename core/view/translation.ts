@@ -6,6 +6,7 @@ import { printable } from '../bytes/printable.ts'
 import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { crashText } from '../translate/crashtext.ts'
 import {
+  describeContent,
   describeInverted,
   describePage,
   describeState,
@@ -104,8 +105,10 @@ function factsOf(t: Translated): Part[] {
 function reasonBlocks(t: Translated): Block[] {
   const inverted = describeInverted(t)
   const isPlain = t.state === 'mapped' && lastStep(t)?.kind !== 'prot-none'
+  const content = describeContent(t)
   const texts = [
     ...(isPlain ? [] : [t.reason]),
+    ...(content === undefined ? [] : [`content ${content}`]),
     ...(inverted === undefined ? [] : [inverted]),
     ...(t.remarks ?? []).map((remark) => `not read: ${remark}`),
     ...(t.salvaged ?? []).map((how) => `salvaged: ${how}`),

@@ -32,18 +32,21 @@ export function scan(
   count: number,
   visit: Visit,
 ): void {
-  scanTable(frames, rules, Math.floor(root / PAGE_SIZE), rules.levels, vpn, vpn + count, visit)
+  const table = Math.floor(root / PAGE_SIZE)
+  scanTable(frames, rules, [table], rules.levels, vpn, vpn + count, visit)
 }
 
+/** `path` are the tables on the way from the top to the one to read, which is the last. */
 function scanTable(
   frames: Frames,
   rules: PagingRules,
-  table: number,
+  path: number[],
   level: Level,
   from: number,
   to: number,
   visit: Visit,
 ): void {
+  const table = path.at(-1) ?? 0
   const page = frames.tryPage(table)
   if (!(page instanceof Uint8Array)) {
     visit(from, to - from, 'missing', level, table, 0, 0)
@@ -59,7 +62,14 @@ function scanTable(
     const kind = entryKind(level, low, high)
     if (kind === 'table') {
       const below = entryFrame(level, kind, low, high, rules)
-      scanTable(frames, rules, below, (level - 1) as Level, at, next, visit)
+      if (path.includes(below)) {
+        // Linux builds no table that is its own parent: what lies under it is damage, not memory.
+        visit(at, next - at, 'bad', level, 0, low, high)
+      } else {
+        path.push(below)
+        scanTable(frames, rules, path, (level - 1) as Level, at, next, visit)
+        path.pop()
+      }
     } else {
       const mapped = kind === 'page' || kind === 'prot-none'
       const frame = mapped ? entryFrame(level, kind, low, high, rules) + (at % span) : 0

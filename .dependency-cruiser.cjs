@@ -13,6 +13,7 @@ const ranks = [
   'kvm/',
   'infer/',
   'translate/',
+  'bulk/',
   'io/',
   'view/',
   'hostdump\\.ts|qemuvtop\\.ts|sample\\.ts',

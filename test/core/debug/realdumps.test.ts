@@ -226,7 +226,8 @@ function checkPagemap(kernel: string, parts: HostParts): number {
       for (let page = 0; page < slot.pages; page++) {
         const at = slot.pagemap_bin_offset / 8 + page
         const [low, high] = [pagemap[2 * at] ?? 0, pagemap[2 * at + 1] ?? 0]
-        const { hpa, state } = qemuVtop(vm, parseInt(slot.gpa) + page * 4096)
+        const gpa = parseInt(slot.gpa) + page * 4096
+        const { hpa, state }: Translation = qemuVtop(vm, gpa)
         const isPresent = high >>> 31 === 1
         const isSwapped = ((high >>> 30) & 1) === 1
         // Bits 0 to 54 are the frame number.

@@ -96,7 +96,7 @@ export class GuestPages implements PageReader {
     const scratch = this.#scratch
     if (scratch === undefined) return
     const { format } = this.#vm.linux.swap
-    if (format.kindOf(high) === 'swap') {
+    if (format.kindOf(low, high) === 'swap') {
       scratch.more.fill(withoutFrame(this.#slot, SWAPPED), at, at + count)
       for (let i = 0; i < count; i++) scratch.low[at + i] = this.#keep(low, high, page + i)
       return
@@ -138,6 +138,7 @@ function stateOf(entry: SwapEntry): number {
     case 'marker':
       return entry.marks.includes('poisoned') ? POISONED : MARKER
     case 'unknown':
+    case 'nonlinear':
       return UNMAPPED
   }
 }

@@ -8,7 +8,8 @@ import { type Files } from './file.ts'
 import { type Host } from './host.ts'
 import { type Pages } from './page.ts'
 import { swapCache, type SwapCache } from './swapcache.ts'
-import { swapFormat, type SwapFormat } from './swapentry.ts'
+import { holdsStructs, swapFormat, type SwapFormat } from './swapentry.ts'
+import { swapSamples } from './swapsamples.ts'
 
 /** One swap device or file (`struct swap_info_struct`). */
 export interface SwapDevice {
@@ -79,7 +80,11 @@ export class Swap {
     this.#host = host
     this.#files = files
     this.#pages = pages
-    this.format = swapFormat(host)
+    this.format = swapFormat(host, (maxSwapFiles) => ({
+      samples: swapSamples(host),
+      devices: this.#pagesByType(),
+      maxSwapFiles,
+    }))
     this.#info = layout(host.types, 'swap_info_struct', {
       flags: uint('flags'),
       priority: int('prio'),
@@ -144,8 +149,18 @@ export class Swap {
     return ((this.#host.space.u8(map + BigInt(Math.floor(index / 8))) >> (index % 8)) & 1) === 1
   }
 
+  /** The address of a device's swap_info_struct. */
   #address(type: number): bigint {
-    return this.#host.space.u64(this.#host.symbol('swap_info') + BigInt(type * 8))
+    const table = this.#host.symbol('swap_info')
+    if (holdsStructs(this.#host)) return table + BigInt(type * this.#info.size)
+    return this.#host.space.u64(table + BigInt(type * 8))
+  }
+
+  #pagesByType(): Map<number, number> {
+    const { space } = this.#host
+    return new Map(
+      this.devices.map(({ type }) => [type, this.#info.at(space, this.#address(type)).max]),
+    )
   }
 
   #readDevices(): SwapDevices {

@@ -3,6 +3,7 @@
 
 import { UnsupportedError } from '../errors.ts'
 import { type Host } from './host.ts'
+import { chooseForm, type FormEvidence, inverted, type SwapForm } from './swapform.ts'
 
 /** What the form of swap entries is read from. */
 type Evidence = Pick<Host, 'rules' | 'vmcoreinfo' | 'symbols' | 'types'>
@@ -31,33 +32,37 @@ export type SwapEntry =
       /** `uffd-wp`, `poisoned`, `guard`. */
       readonly marks: readonly string[]
     }
-  | { readonly kind: 'unknown'; readonly type: number; readonly offset: number }
+  /** `nonlinear`: page `offset` of the mapped file (remap_file_pages, until 3.19). */
+  | { readonly kind: 'unknown' | 'nonlinear'; readonly type: number; readonly offset: number }
 
 /** How one kernel writes swap entries. */
 export interface SwapFormat {
   /** Types below this are devices (MAX_SWAPFILES). */
   readonly maxSwapFiles: number
-  /** What maxSwapFiles was read from, and how the special types above it are shared out. */
+  /** What maxSwapFiles was read from, how the special types above it are shared out, and where type and offset stand. */
   readonly evidence: string
+  /** What a special type rests on: `type 27, with room for 27 swap devices by the size of swap_info and then 1 hwpoison, 3 migration, 1 marker`. */
+  reasonFor(type: number): string
   /** Takes an entry apart. */
   decode(low: number, high: number): SwapEntry
-  /** What an entry is, from its upper half alone: for loops, where nothing may be made. */
-  kindOf(high: number): SwapEntry['kind']
+  /** What an entry is: for loops, where nothing may be made. */
+  kindOf(low: number, high: number): SwapEntry['kind']
 }
 
-type Special = Exclude<SwapEntry['kind'], 'swap' | 'unknown'>
+type Special = Exclude<SwapEntry['kind'], 'swap' | 'unknown' | 'nonlinear'>
 
 /** There are five bits of type (MAX_SWAPFILES_SHIFT of include/linux/swap.h). */
 const TYPES = 32
 
-/** Finds out how the dumped kernel writes swap entries. Throws UnsupportedError for kernels before the fix of L1TF. */
-export function swapFormat(host: Evidence): SwapFormat {
-  if (!host.rules.inverts) {
-    throw new UnsupportedError(
-      `kernel ${host.vmcoreinfo.release} has no l1tf_mitigation: its swap entries have an older form, which is not read yet`,
-      'swap entries before L1TF',
-    )
-  }
+/**
+ * Finds out how the dumped kernel writes swap entries. In kernels before the fix of L1TF `evidence` is asked, with the
+ * number of types for devices, when the first entry is decoded; decoding then throws UnsupportedError when the form
+ * cannot be told.
+ */
+export function swapFormat(
+  host: Evidence,
+  evidence?: (maxSwapFiles: number) => FormEvidence,
+): SwapFormat {
   const { max, from } = maxSwapFiles(host)
   const specials = specialTypes(host, max)
   // The frame of a special entry: SWP_PFN_BITS of include/linux/swapops.h, MAX_PHYSMEM_BITS of sparsemem.h.
@@ -66,22 +71,55 @@ export function swapFormat(host: Evidence): SwapFormat {
   for (let type = 0; type < TYPES; type++) {
     kinds.push(type < max ? 'swap' : (specials[type - max] ?? 'unknown'))
   }
-  // __swp_type of arch/x86/include/asm/pgtable_64.h.
-  const typeOf = (high: number) => high >>> 27
+  let chosen: { form: SwapForm; from: string } | undefined
+  if (host.rules.inverts) chosen = { form: inverted, from: 'l1tf_mitigation' }
+  const formOf = (): SwapForm => {
+    if (chosen === undefined) {
+      if (evidence === undefined) {
+        throw new UnsupportedError(
+          `kernel ${host.vmcoreinfo.release} has no l1tf_mitigation: its swap entries have an older form, which only entries can tell`,
+          'swap entries before L1TF',
+        )
+      }
+      chosen = chooseForm(evidence(max))
+    }
+    return chosen.form
+  }
   return {
     maxSwapFiles: max,
-    evidence: `MAX_SWAPFILES ${max} from ${from}; above it ${specials.join(', ')}`,
-    kindOf: (high) => kinds[typeOf(high)] ?? 'unknown',
+    get evidence() {
+      const where = chosen === undefined ? '' : `; ${chosen.form.name} (${chosen.from})`
+      return `MAX_SWAPFILES ${max} from ${from}; above it ${specials.join(', ')}${where}`
+    },
+    reasonFor: (type) =>
+      `type ${type}, with room for ${max} swap devices by ${from} and then ${counted(specials)}`,
+    kindOf(low, high) {
+      const form = formOf()
+      return form.isNonlinear(low) ? 'nonlinear' : (kinds[form.type(low, high)] ?? 'unknown')
+    },
     decode(low, high) {
-      const type = typeOf(high)
-      // __swp_offset: stored inverted, so that no entry names memory that exists.
-      const offset = (~high & 0x7ffffff) * 0x800000 + (~low >>> 9)
+      const form = formOf()
+      if (form.isNonlinear(low)) {
+        // pte_to_pgoff: in the place of the frame.
+        return { kind: 'nonlinear', type: 0, offset: (high & 0xfffff) * 0x100000 + (low >>> 12) }
+      }
+      const type = form.type(low, high)
+      const offset = form.offset(low, high)
       const kind = kinds[type] ?? 'unknown'
-      if (kind === 'swap' || kind === 'unknown') return { kind, type, offset }
+      if (kind === 'swap' || kind === 'unknown' || kind === 'nonlinear') {
+        return { kind, type, offset }
+      }
       if (kind === 'marker') return { kind, type, offset, marks: marksOf(offset) }
       return { kind, type, offset, pfn: offset % frames }
     },
   }
+}
+
+/** `1 hwpoison, 3 migration, 1 marker`. */
+function counted(specials: readonly Special[]): string {
+  const counts = new Map<Special, number>()
+  for (const kind of specials) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ')
 }
 
 // PTE_MARKER_* of include/linux/swapops.h: bit 1 was SWAPIN_ERROR until 6.5.
@@ -100,13 +138,30 @@ const perSwapFile = [
   ['nr_zswap_trees', 4],
 ] as const
 
+/** Pointers for 32 devices and some padding; 23 structs are ten times as large. */
+const MOST_POINTERS = 2 * 8 * TYPES
+
+/** True when swap_info is an array of structs, as in 2.6.32; later it is one of pointers. */
+export function holdsStructs({ symbols }: Pick<Evidence, 'symbols'>): boolean {
+  return (symbols.size('swap_info') ?? 0) > MOST_POINTERS
+}
+
+// While types are still looked for, a struct counts as a byte: what has so many is not taken for the number of devices.
+function structSize({ types }: Partial<Pick<Evidence, 'types'>>): number {
+  return Math.max(1, types?.sizeOf('swap_info_struct') ?? 1)
+}
+
 /** MAX_SWAPFILES, from the distance between symbols. */
-export function maxSwapFiles(host: Pick<Host, 'symbols'>): { max: number; from: string } {
+export function maxSwapFiles(host: Pick<Evidence, 'symbols'> & Partial<Pick<Evidence, 'types'>>): {
+  max: number
+  from: string
+} {
   let max = TYPES
   let from = 'the width of the type'
   for (const [name, size] of perSwapFile) {
     const bytes = host.symbols.size(name)
-    const count = bytes === undefined ? TYPES : Math.floor(bytes / size)
+    const element = name === 'swap_info' && holdsStructs(host) ? structSize(host) : size
+    const count = bytes === undefined ? TYPES : Math.floor(bytes / element)
     if (count > 0 && count < max) {
       max = count
       from = `the size of ${name}`

@@ -73,6 +73,10 @@ export class UserContents {
         const marks = entry.marks.join(', ') || `value ${entry.offset}`
         throw new FaultError(NAME, address, 'not-mapped', `the kernel left a marker: ${marks}`)
       }
+      case 'nonlinear': {
+        const problem = `page ${entry.offset} of its file, put there by remap_file_pages, is not looked for`
+        throw new FaultError(NAME, address, 'not-mapped', problem)
+      }
       case 'unknown': {
         const problem = `its entry has type ${entry.type}, which this kernel does not use`
         throw new FaultError(NAME, address, 'not-mapped', problem)

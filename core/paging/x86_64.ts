@@ -96,7 +96,7 @@ export function entryFlags(
   rules: PagingRules,
 ): string[] {
   if (kind === 'empty') return []
-  if (kind === 'swap') return swapFlags(low)
+  if (kind === 'swap') return swapFlags(low, rules)
   const flags = lowNames.filter((_, bit) => (low & (1 << bit)) !== 0)
   const leaf = kind === 'page' || kind === 'prot-none'
   if ((low & HUGE) !== 0) flags.push(level === 1 ? 'PAT' : 'PSE')
@@ -117,8 +117,10 @@ export function entryFlags(
 }
 
 /** The bits of a swap-type entry that are not type or offset (since 4.15, 5.7 and 5.19). */
-function swapFlags(low: number): string[] {
+function swapFlags(low: number, rules: PagingRules): string[] {
   const flags: string[] = []
+  // Where L1TF is not fixed, the bits below can be the type; soft-dirty was in bit 7 until 4.14.
+  if (!rules.inverts) return (low & 0x80) === 0 ? flags : ['SWP_SOFT_DIRTY']
   if ((low & 0x2) !== 0) flags.push('SWP_SOFT_DIRTY')
   if ((low & 0x4) !== 0) flags.push('SWP_UFFD_WP')
   if ((low & 0x8) !== 0) flags.push('SWP_EXCLUSIVE')

@@ -32,6 +32,7 @@ const swapStates: Readonly<Record<SwapEntry['kind'], TranslationState>> = {
   'device-exclusive': 'device-private',
   marker: 'marker',
   unknown: 'unmapped',
+  nonlinear: 'unmapped',
 }
 
 /** The memslots of a guest and what backs them. */
@@ -71,9 +72,9 @@ function slotShares(vm: Vm, slot: Memslot, advance: (count: number) => void): Sh
   }
   const first = Number(slot.hva >> 12n)
   let untold = 0
-  scan(memory, rules, root, first, slot.npages, (_vpn, count, kind, level, _frame, _low, high) => {
+  scan(memory, rules, root, first, slot.npages, (_vpn, count, kind, level, _frame, low, high) => {
     if (kind === 'page' || kind === 'prot-none') mapped[level] = (mapped[level] ?? 0) + count
-    else if (kind === 'swap') add(swapStates[format.kindOf(high)], count)
+    else if (kind === 'swap') add(swapStates[format.kindOf(low, high)], count)
     else if (kind === 'missing') add('not-in-dump', count)
     else add('unmapped', count)
     untold += count

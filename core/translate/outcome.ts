@@ -84,7 +84,11 @@ export function outcomeOf(vm: Vm, slot: Memslot, { address, end, steps }: PageWa
       const low = Number(end.value & 0xffffffffn)
       const entry = vm.linux.swap.format.decode(low, Number(end.value >> 32n))
       const inPage = Number(address % BigInt(end.pageSize))
-      return swapOutcome(vm, entry, inPage, end.pageSize)
+      const outcome = swapOutcome(vm, entry, inPage, end.pageSize)
+      if (entry.kind === 'swap' || entry.kind === 'nonlinear') return outcome
+      // What a special type means is worked out, so it is told from what.
+      const why = vm.linux.swap.format.reasonFor(entry.type)
+      return { ...outcome, reason: `${outcome.reason} (${why})` }
     }
     case 'empty':
       return { state: 'unmapped', reason: emptyReason(vm, address, steps.at(-1)?.name ?? '') }
@@ -169,6 +173,10 @@ function swapOutcome(vm: Vm, entry: SwapEntry, offset: number, size: number): Ou
       const marks = entry.marks.join(', ') || `value ${entry.offset}`
       const reason = `no page; the kernel left a marker: ${marks}`
       return { state: isPoison ? 'poisoned' : 'marker', reason }
+    }
+    case 'nonlinear': {
+      const reason = `page ${entry.offset} of the mapped file, put there by remap_file_pages, is not in memory here`
+      return { state: 'unmapped', reason }
     }
     case 'unknown':
       return {

@@ -20,13 +20,6 @@ const MOST_NAMES = 5
 const GPA_END = 1n << 52n
 
 /**
- * Translates many guest physical addresses at once, some 50 million a second: a BigUint64Array, a Float64Array, or any
- * list of numbers, bigints and hex texts. Gives a table with a row for each, in the same order, with columns as typed
- * arrays; what is no address has the state `invalid`. Only the page tables that are asked for are read, each once.
- * A BigUint64Array becomes the column `gpa` as it is, without a copy: do not change it afterwards.
- */
-export function qemuVtop(subject: Task<Vm> | Vm, gpas: Addresses): TranslationTable
-/**
  * Translates a guest physical address (gpa) of a KVM guest to the host virtual (hva) and host physical (hpa) one.
  * `subject` is the VMM's task (`dump.task(pid)`) or one virtual machine (`dump.vm('web01')`). The gpa may be a number,
  * a bigint, or hex text with or without `0x`.
@@ -35,6 +28,13 @@ export function qemuVtop(subject: Task<Vm> | Vm, gpas: Addresses): TranslationTa
  * machine, or several (then choose: `qemuVtop(task.vms[0], gpa)`), and UsageError for what is no address.
  */
 export function qemuVtop(subject: Task<Vm> | Vm, gpa: bigint | number | string): Translation
+/**
+ * Translates many guest physical addresses at once, some 50 million a second: a BigUint64Array, a Float64Array, or any
+ * list of numbers, bigints and hex texts. Gives a table with a row for each, in the same order, with columns as typed
+ * arrays; what is no address has the state `invalid`. Only the page tables that are asked for are read, each once.
+ * A BigUint64Array becomes the column `gpa` as it is, without a copy: do not change it afterwards.
+ */
+export function qemuVtop(subject: Task<Vm> | Vm, gpas: Addresses): TranslationTable
 export function qemuVtop(
   subject: Task<Vm> | Vm,
   gpas: bigint | number | string | Addresses,

@@ -53,8 +53,11 @@ export interface SwapPlace {
 
 /** What the content of a swapped page is looked for with. */
 export interface SwapSlot extends SwapPlace {
-  /** The `block_device` when the device is a whole disk or a partition; null for a file, or when there is no device. */
-  readonly blockDevice: bigint | null
+  /**
+   * The `block_device` when the device is a whole disk or a partition; null for a file, or when there is no device;
+   * undefined where this kernel's types do not tell it.
+   */
+  readonly blockDevice: bigint | null | undefined
   /** True when the kernel noted that the page is all zeros, and wrote nothing to the device. */
   readonly isZeros: boolean
 }
@@ -137,7 +140,7 @@ export class Swap {
     const info = this.#info.at(this.#host.space, this.#address(type))
     return {
       ...place,
-      blockDevice: device.kind === 'partition' ? (info.blockDevice ?? null) : null,
+      blockDevice: device.kind === 'partition' ? info.blockDevice : null,
       isZeros:
         this.#hasBit(info.zeros ?? 0n, offset) ||
         (this.#cache?.saysZeros(info.address, offset) ?? false),

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { FaultError, UnsupportedError } from '../errors.ts'
+import { FaultError, MissingError, UnsupportedError } from '../errors.ts'
 import { type Host } from './host.ts'
 import { type Pages } from './page.ts'
 import { type Swap } from './swap.ts'
@@ -68,6 +68,15 @@ export class SwapContents {
     if (this.#zswap.holds(type, offset)) {
       const problem = `page ${offset} of ${path} is in zswap, in front of the device, which is not read`
       throw new UnsupportedError(problem, 'zswap')
+    }
+    if (blockDevice === undefined) {
+      const member = 'swap_info_struct.bdev'
+      const why = this.#host.types.whyMissing?.(member) ?? this.#host.types.name
+      throw new MissingError(
+        'member',
+        member,
+        `${why}, so page ${offset} of ${path} was not sought`,
+      )
     }
     const page = blockDevice === null ? undefined : this.#fromZram(blockDevice, offset)
     if (page !== undefined) return page

@@ -12,6 +12,7 @@ import {
   type Memslot,
   openDump,
   qemuVtop,
+  type Translation,
   viewOf,
   type Vm,
 } from '../../../core/index.ts'
@@ -164,10 +165,7 @@ function isTrue(slot: Memslot, wanted: readonly TrueMemslot[]): boolean {
   )
 }
 
-function checkSwap(
-  given: ReturnType<typeof qemuVtop>,
-  wanted: TrueVm['translations'][number],
-): void {
+function checkSwap(given: Translation, wanted: TrueVm['translations'][number]): void {
   assert.equal(given.state, 'swapped')
   assert.deepEqual([given.swap?.type, given.swap?.offset], [wanted.swap_type, wanted.swap_offset])
   const path = given.swap?.path ?? null

@@ -68,7 +68,7 @@ export {
   type View,
   type ViewOptions,
 } from './view/block.ts'
-export { type Chart, type SlotMap } from './view/chart.ts'
+export { type Chart, type ShareBars, type SlotMap } from './view/chart.ts'
 export { type Tone } from './view/tone.ts'
 export { printable } from './bytes/printable.ts'
 

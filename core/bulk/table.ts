@@ -206,6 +206,12 @@ export class TranslationTable implements Iterable<Translation | null> {
     })
   }
 
+  /** What console.log prints: numbers of rows by state. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const states = Object.entries(this.states).map(([state, count]) => `${state} ${count}`)
+    return `TranslationTable of ${this.length} rows: ${states.join(', ')}`
+  }
+
   /** A summary. The columns hold the rows. */
   toJSON(): TranslationTableJson {
     const { length } = this

@@ -7,7 +7,7 @@ import { type Label } from './label.ts'
 import { type Tone } from './tone.ts'
 
 /** A picture, told apart by `chart`. A new one is one more type here, and a file of its own that draws it. */
-export type Chart = SlotMap
+export type Chart = SlotMap | ShareBars
 
 /** What a slot map is made of. Only slots of address space 0 are drawn, without deleted ones. */
 export interface SlotMapInput {
@@ -64,6 +64,28 @@ export interface SlotMap {
   /** Addresses under the line; one is shown from the zoom on at which it has room. */
   readonly labels: readonly Label[]
   readonly marks: readonly { readonly at: number; readonly label: string }[]
+  /** The tones that occur, in the order of a legend. */
+  readonly tones: readonly Tone[]
+}
+
+/** Bars of 100 %, one for each group of rows: how much of it is in which state. */
+export interface ShareBars {
+  readonly chart: 'share-bars'
+  readonly title: string
+  readonly subtitle: string
+  /** One sentence with the numbers, for those who do not see the picture. */
+  readonly description: string
+  readonly text: string
+  readonly pieces: readonly {
+    /** The group: `all 10,000 rows`, `slot 3, 512 rows`. */
+    readonly group: string
+    readonly tone: Tone
+    /** Where the piece begins and ends, in per cent. */
+    readonly from: number
+    readonly to: number
+    /** The same in words: `512 rows, 51.2 %`. */
+    readonly share: string
+  }[]
   /** The tones that occur, in the order of a legend. */
   readonly tones: readonly Tone[]
 }

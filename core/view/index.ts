@@ -2,6 +2,7 @@
 // Which view a value has: one line for each kind of result.
 
 import { type View, type ViewOptions } from './block.ts'
+import { bulkView, isTable } from './bulk.ts'
 import { coverageView, isSlotShares } from './coverage.ts'
 import { dumpView, isDump } from './dump.ts'
 import { filesView, isOpenFile } from './files.ts'
@@ -22,6 +23,7 @@ type Viewer = (value: object, options: ViewOptions) => View | undefined
 const viewers: readonly Viewer[] = [
   one(isRawStruct, structView),
   one(isTranslated, translationViewOf),
+  one(isTable, bulkView),
   one(isPageWalk, walkView),
   one(isDump, dumpView),
   one(isVm, vmView),

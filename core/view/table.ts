@@ -30,13 +30,24 @@ export function rowsOf<T>(
   options: ViewOptions,
   row: (item: T) => readonly Cell[],
 ): { rows: (readonly Cell[])[]; cut: Cut | null } {
+  const { shown, cut } = shownOf(items.length, rule, options)
+  return { rows: shown.flatMap((i) => items.slice(i, i + 1)).map(row), cut }
+}
+
+/** The numbers of the rows that are shown of `length`, and the cut. */
+export function shownOf(
+  length: number,
+  rule: CutRule,
+  options: ViewOptions,
+): { shown: number[]; cut: Cut | null } {
   const most = options.rows ?? rule.most
-  if (items.length <= most) return { rows: items.map(row), cut: null }
+  const numbers = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => from + i)
+  if (length <= most) return { shown: numbers(0, length), cut: null }
   const tail = options.rows === undefined ? rule.tail : Math.min(rule.tail, Math.floor(most / 2))
   const head = options.rows === undefined ? rule.head : most - tail
-  const shown = [...items.slice(0, head), ...items.slice(items.length - tail)]
-  const hidden = items.length - shown.length
-  return { rows: shown.map(row), cut: { after: head, hidden, all: rule.all } }
+  const shown = [...numbers(0, head), ...numbers(length - tail, length)]
+  return { shown, cut: { after: head, hidden: length - shown.length, all: rule.all } }
 }
 
 /** A cell whose value is read from the dump only now. What the dump lacks is said, and does not spoil the rest. */

@@ -15,8 +15,8 @@ const GAP = 84
  * is part of an expression: names and addresses are fields of data.
  */
 export function slotMapSpec(chart: Chart, interactive: boolean): Spec | undefined {
-  // A chart of another kind is another drawer's; today there is no other.
-  const map: SlotMap = chart
+  if (chart.chart !== 'slot-map') return undefined
+  const map = chart
   const draw = new Drawing(map, interactive)
   const { config, ...top } = frame
   return {

@@ -126,7 +126,7 @@ test('show chooses how many rows a table has', () => {
 test('of a translation with its virtual machine, the map marks the address', () => {
   const view = viewOf({ ...seed, vm: { memslots: slots } })
   assert.deepEqual(
-    view?.charts.map(({ marks }) => marks.map(({ label }) => label)),
+    view?.charts.map((chart) => 'marks' in chart && chart.marks.map(({ label }) => label)),
     [['gpa 0x34de5840']],
   )
 })

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Bars of 100 % as a Vega-Lite spec.
+
+import { type Chart, type Tone } from '../../../core/index.ts'
+import { colours } from '../palette.ts'
+import { frame, type Spec } from './spec.ts'
+
+/** On these the letters are light; on the others dark ones are easier to read. */
+const dark: readonly Tone[] = ['mapped 1G', 'mapped 2M', 'poisoned', 'not in dump', 'hole']
+/** A piece narrower than this, in per cent, has no room for its number. */
+const ROOM = 6
+
+/** One bar a group, with the number in each piece that has room. Nothing moves, so still and moving are the same. */
+export function shareBarsSpec(chart: Chart): Spec | undefined {
+  if (chart.chart !== 'share-bars') return undefined
+  const { title, subtitle, description, pieces, tones } = chart
+  const labelled = pieces.map(({ group, tone, from, to, share }) => ({
+    row: group,
+    state: tone,
+    s0: from,
+    s1: to,
+    mid: (from + to) / 2,
+    share,
+    label: to - from >= ROOM ? Math.round(to - from).toString() : '',
+    ink: dark.includes(tone) ? '#ffffff' : '#10131a',
+  }))
+  const x = {
+    field: 's0',
+    type: 'quantitative',
+    title: null,
+    scale: { domain: [0, 100] },
+    axis: {
+      values: [0, 25, 50, 75, 100],
+      labelExpr: "datum.value + ' %'",
+      grid: false,
+      domain: false,
+      ticks: false,
+    },
+  }
+  return {
+    ...frame,
+    description,
+    title: { text: title, ...(subtitle === '' ? {} : { subtitle }) },
+    width: 480,
+    height: { step: 24 },
+    data: { values: labelled },
+    resolve: { scale: { color: 'independent' } },
+    encoding: {
+      y: {
+        field: 'row',
+        type: 'nominal',
+        sort: null,
+        title: null,
+        axis: { ticks: false, domain: false, labelLimit: 200, labelPadding: 8 },
+      },
+    },
+    layer: [
+      {
+        mark: { type: 'bar', height: 17 },
+        encoding: {
+          x,
+          x2: { field: 's1' },
+          color: {
+            field: 'state',
+            type: 'nominal',
+            scale: { domain: tones, range: tones.map((tone) => colours[tone]) },
+            legend: {
+              title: null,
+              orient: 'top',
+              direction: 'horizontal',
+              symbolType: 'square',
+              symbolSize: 90,
+              columnPadding: 14,
+              padding: 0,
+              offset: 10,
+            },
+          },
+          tooltip: [{ field: 'row', title: 'group' }, { field: 'state' }, { field: 'share' }],
+        },
+      },
+      {
+        mark: { type: 'text', fontSize: 10, fontWeight: 'bold', tooltip: false },
+        encoding: {
+          x: { field: 'mid', type: 'quantitative' },
+          text: { field: 'label' },
+          color: { field: 'ink', type: 'nominal', scale: null },
+        },
+      },
+    ],
+  }
+}

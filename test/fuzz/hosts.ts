@@ -2,6 +2,7 @@
 // Fuzz targets: the memory of a host, damaged where the library reads it, asked for everything.
 import { type PageSource, PAGE_SIZE } from '../../core/dump/format.ts'
 import { openPages } from '../../core/dump/open.ts'
+import { DEFAULT_CACHE_BYTES } from '../../core/dump/pagecache.ts'
 import { RecordingPages } from '../../core/dump/recording.ts'
 import { type Vm, Vms } from '../../core/kvm/vm.ts'
 import { Host } from '../../core/linux/host.ts'
@@ -79,7 +80,7 @@ function withPages(source: PageSource, pfns: readonly number[], bytes: Uint8Arra
 function hostTarget(
   name: string,
   source: PageSource,
-  cost: Pick<FuzzTarget, 'cost' | 'mostMs'>,
+  cost: Pick<FuzzTarget, 'cost' | 'mostMs' | 'keeps'>,
 ): FuzzTarget {
   const recording = new RecordingPages(source)
   if (!askEverything(recording)) throw new Error(`${name}: no virtual machine in the good one`)
@@ -98,7 +99,7 @@ export function hosts(): FuzzTarget[] {
   const { memory, vmcoreinfo } = smallHost().kernel
   memory.vmcoreinfo = vmcoreinfo
   // Where the kernel's own pages are gone, all of the dump is searched for it.
-  const cost = { cost: 400, mostMs: 10_000 }
+  const cost = { cost: 400, mostMs: 10_000, keeps: DEFAULT_CACHE_BYTES }
   const real = kernels
     .filter((kernel) => realDump(kernel).skip === false)
     .map((kernel) => hostTarget(`the host of ${kernel}`, openPages(realDump(kernel).path), cost))

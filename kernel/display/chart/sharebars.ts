@@ -2,8 +2,7 @@
 // Bars of 100 % as a Vega-Lite spec.
 
 import { type Chart, type Tone } from '../../../core/index.ts'
-import { colours } from '../palette.ts'
-import { frame, type Spec } from './spec.ts'
+import { frame, type Spec, toneColour } from './spec.ts'
 
 /** On these the letters are light; on the others dark ones are easier to read. */
 const dark: readonly Tone[] = ['mapped 1G', 'mapped 2M', 'poisoned', 'not in dump', 'hole']
@@ -60,21 +59,7 @@ export function shareBarsSpec(chart: Chart): Spec | undefined {
         encoding: {
           x,
           x2: { field: 's1' },
-          color: {
-            field: 'state',
-            type: 'nominal',
-            scale: { domain: tones, range: tones.map((tone) => colours[tone]) },
-            legend: {
-              title: null,
-              orient: 'top',
-              direction: 'horizontal',
-              symbolType: 'square',
-              symbolSize: 90,
-              columnPadding: 14,
-              padding: 0,
-              offset: 10,
-            },
-          },
+          color: toneColour(tones, 10),
           tooltip: [{ field: 'row', title: 'group' }, { field: 'state' }, { field: 'share' }],
         },
       },

@@ -2,8 +2,8 @@
 // The slot map as a Vega-Lite spec.
 
 import { type Chart, type SlotMap } from '../../../core/index.ts'
-import { colours, monoFont, uiFont } from '../palette.ts'
-import { frame, ink, type Spec } from './spec.ts'
+import { monoFont, uiFont } from '../palette.ts'
+import { frame, ink, type Spec, toneColour } from './spec.ts'
 
 const HEIGHT = 150
 const STRIP = 22
@@ -306,22 +306,7 @@ class Drawing {
   }
 
   #colour(): Spec {
-    const domain = this.#map.tones
-    return {
-      field: 'state',
-      type: 'nominal',
-      scale: { domain, range: domain.map((tone) => colours[tone]) },
-      legend: {
-        title: null,
-        orient: 'top',
-        direction: 'horizontal',
-        symbolType: 'square',
-        symbolSize: 90,
-        columnPadding: 14,
-        padding: 0,
-        offset: this.#legendOffset(),
-      },
-    }
+    return toneColour(this.#map.tones, this.#legendOffset())
   }
 }
 

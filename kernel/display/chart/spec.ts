@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What all charts have in common: the frame of a Vega-Lite spec that JupyterLab's engine and newer ones both take.
 
-import { uiFont } from '../palette.ts'
+import { type Tone } from '../../../core/index.ts'
+import { colours, uiFont } from '../palette.ts'
 
 /** A Vega-Lite specification as JSON. */
 export type Spec = Readonly<Record<string, unknown>>
@@ -37,4 +38,23 @@ export const frame: Spec = {
       offset: 10,
     },
   },
+}
+
+/** The colour of what is in `state`, with a legend of these tones above the chart at a distance of `offset` pixels. */
+export function toneColour(tones: readonly Tone[], offset: number): Spec {
+  return {
+    field: 'state',
+    type: 'nominal',
+    scale: { domain: tones, range: tones.map((tone) => colours[tone]) },
+    legend: {
+      title: null,
+      orient: 'top',
+      direction: 'horizontal',
+      symbolType: 'square',
+      symbolSize: 90,
+      columnPadding: 14,
+      padding: 0,
+      offset,
+    },
+  }
 }

@@ -58,8 +58,8 @@ export async function withDump<T>(
   work: (dump: HostDump) => T | Promise<T>,
   options?: OpenOptions,
 ): Promise<T> {
+  const endProgress = onProgress(progressLine)
   try {
-    onProgress(progressLine)
     const dump = openDump(paths, options)
     try {
       return await work(dump)
@@ -72,6 +72,8 @@ export async function withDump<T>(
     const known = paths.some((path) => error.message.includes(path))
     const message = known ? error.message : `${paths.join(', ')}: ${error.message}`
     throw new CommandError(message, code, { cause: error })
+  } finally {
+    endProgress()
   }
 }
 

@@ -23,6 +23,9 @@ const script = fileURLToPath(new URL('../../compiler/snapshot/build.cjs', import
 /** After the first cell: whoever runs one may run the next one at once. */
 const patienceMs = 1000
 
+/** Of those for other lines of Node or other checkouts so many stay, 45 MB each: else two of them would take turns. */
+const othersKept = 2
+
 /** A snapshot takes some seconds to make. One that is not done after this never will be. */
 const longestMs = 10 * 60_000
 
@@ -125,13 +128,16 @@ export class SnapshotBuild {
     return alive
   }
 
-  /** In one step: a kernel that starts now sees all of it or nothing. Those for other versions go. */
+  /** In one step: a kernel that starts now sees all of it or nothing. Then those that are too many go. */
   #publish(key: string): void {
     const name = snapshotName(key, crcOf(this.#unfinished))
     renameSync(this.#unfinished, join(this.#folder, name))
-    for (const other of namesIn(this.#folder)) {
-      if (other !== name) rmSync(join(this.#folder, other), { force: true })
-    }
+    const others = namesIn(this.#folder)
+      .filter((other) => other !== name)
+      .map((other) => join(this.#folder, other))
+    const age = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    others.sort((a, b) => age(b) - age(a))
+    for (const path of others.slice(othersKept)) rmSync(path, { force: true })
   }
 
   #fail(reason: string): void {

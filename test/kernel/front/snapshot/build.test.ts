@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The startup snapshot's life: a kernel makes it, later ones start from it, and nothing is left half-done.
 import assert from 'node:assert/strict'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, suite, test } from 'node:test'
 import { eventually, isAlive, type TestKernel } from '../testkernel.ts'
@@ -24,18 +24,28 @@ suite('the startup snapshot', () => {
     cache.remove()
   })
 
-  test('is made after the first cell, for the user alone, in place of older ones, and is used', async () => {
-    const older = `compiler-${'0'.repeat(32)}-00000000.blob`
+  test('is made after the first cell, for the user alone, in place of the oldest, and is used', async () => {
+    // Of other versions, the newest first: two of them stay.
+    const others = ['c', 'b', 'a'].map((digit) => `compiler-${digit.repeat(32)}-00000000.blob`)
     mkdirSync(cache.folder, { mode: 0o700 })
-    writeFileSync(join(cache.folder, older), 'of another version')
+    for (const [age, name] of others.entries()) {
+      const path = join(cache.folder, name)
+      writeFileSync(path, 'of another version')
+      utimesSync(path, 1_700_000_000 - age, 1_700_000_000 - age)
+    }
     const first = await start()
     await new Promise((resolve) => setTimeout(resolve, 1500))
-    assert.deepEqual(cache.names(), [older], 'before a cell has run there is nothing to be made')
+    assert.deepEqual(
+      cache.names().sort(),
+      others.toReversed(),
+      'before a cell has run there is nothing to be made',
+    )
     assert.equal(await first.value('const x: number = 1; x'), '1')
     assert.ok(!usesSnapshot(first))
-    assert.ok(await eventually(() => !cache.names().includes(older), 120_000))
     const { path } = await cache.made()
-    assert.deepEqual(cache.names(), [path.slice(cache.folder.length + 1)])
+    const kept = [path.slice(cache.folder.length + 1), ...others.slice(0, 2)].sort()
+    assert.ok(await eventually(() => cache.names().length === 3, 5_000), cache.names().join())
+    assert.deepEqual(cache.names().sort(), kept)
     assert.equal(statSync(cache.folder).mode & 0o777, 0o700)
     assert.equal(statSync(path).mode & 0o777, 0o600)
 

@@ -28,7 +28,7 @@ export class Cache {
 
   /** Waits until a kernel has made its snapshot. */
   async made(): Promise<Snapshot> {
-    await eventually(() => this.names().some((name) => name.endsWith('.blob')), buildMs)
+    await eventually(() => findSnapshot(this.folder) !== undefined, buildMs)
     const snapshot = findSnapshot(this.folder)
     if (snapshot === undefined) throw new Error(`no snapshot was made: ${this.names().join()}`)
     return snapshot

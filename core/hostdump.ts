@@ -92,15 +92,11 @@ export class HostDump {
    * damage that a known tool did to it.
    */
   get remarks(): readonly string[] {
-    const { remarks } = this.facts
-    try {
-      const diagnosis = this.#parts.damage?.diagnosis
-      return [...remarks, ...this.bases.remarks, ...(diagnosis === undefined ? [] : [diagnosis])]
-    } catch (error) {
-      // Of a dump without a kernel nothing but pages can be read.
-      if (error instanceof DumpError) return remarks
-      throw error
-    }
+    return [
+      ...this.facts.remarks,
+      ...orNone(() => this.bases.remarks),
+      ...orNone(() => this.#parts.damage?.diagnosis ?? []),
+    ]
   }
 
   /** The dumped kernel. Throws DumpError when the dump does not hold enough of it. */
@@ -334,6 +330,16 @@ function typeSourceOf(options: OpenOptions): TypeSource {
   if (options.types === 'given') return { ignoreOwn: true, files }
   if (options.types === 'inferred') return { ignoreOwn: true, infer: inferTypes }
   return { files, infer: inferTypes }
+}
+
+/** Remarks that a dump without a kernel, or without types, cannot make: what misses them says so itself. */
+function orNone(read: () => string | readonly string[]): readonly string[] {
+  try {
+    return [read()].flat()
+  } catch (error) {
+    if (error instanceof DumpError) return []
+    throw error
+  }
 }
 
 function describeVm(vm: Vm): string {

@@ -3,6 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { CorruptError } from '../errors.ts'
+import { type InternalSlot } from './internalslots.ts'
 
 /** One memslot of a virtual machine. */
 export interface Memslot {
@@ -28,6 +29,13 @@ export interface Memslot {
   readonly invalid: boolean
   /** The address of the `struct kvm_memory_slot` that says so. */
   readonly address: bigint
+  /** What KVM itself uses it for: `TSS`, `APIC access page` or `identity map`; VMMs' slots have none. */
+  readonly internal?: InternalSlot
+  /**
+   * Its first guest physical address by which the slot itself has it, when these frames are only another name of those
+   * (`kvm_mem_alias`, up to 2.6.35). Slots that an alias cuts appear once for each part.
+   */
+  readonly aliasOf?: number
   /** One sentence that says how it was found, when pages of the dump are missing and the usual way led nowhere. */
   readonly salvaged?: string
 }
@@ -52,6 +60,8 @@ export interface MemslotList extends ReadonlyArray<Memslot> {
   readonly lost: readonly LostMemslot[]
   /** True when an address of address space 0 that no slot holds has none for certain. */
   readonly isWhole: boolean
+  /** What a reader should know: that KVM was changing the slots when the host stopped. Else empty. */
+  readonly remarks: readonly string[]
 }
 
 /** A frozen list of memslots. What is missing is not enumerable: the list is an array like any other. */
@@ -59,10 +69,12 @@ export function memslotList(
   slots: readonly Memslot[],
   lost: readonly LostMemslot[] = [],
   isWhole = true,
+  remarks: readonly string[] = [],
 ): MemslotList {
   const list = Object.defineProperties([...slots], {
     lost: { value: Object.freeze([...lost]) },
     isWhole: { value: isWhole },
+    remarks: { value: Object.freeze([...remarks]) },
   })
   return Object.freeze(list) as unknown as MemslotList
 }

@@ -11,50 +11,50 @@ import {
   UnsupportedError,
   ifThere,
 } from '../errors.ts'
-import { address, int, layout, u64, uint } from '../types/layout.ts'
-import { resolve } from '../types/type.ts'
+import { int, layout, optional, u64, uint } from '../types/layout.ts'
+import { type Alias, aliasReader, withAliases } from './aliases.ts'
+import { internalSlots, type InternalSlot } from './internalslots.ts'
 import { inOrder, type Memslot, memslotList, type MemslotList } from './memslot.ts'
 import { slotEra, type SlotEra } from './sloteras.ts'
-import { type MemslotHost } from './slotremains.ts'
+import { slotFlags, type SlotFlags } from './slotflags.ts'
+import { generationReader } from './slotgeneration.ts'
+import { type MemslotHost } from './slotform.ts'
 import { salvageSlots } from './slotsalvage.ts'
-
-// KVM_MEM_* of include/uapi/linux/kvm.h; from bit 16 up KVM's own, include/linux/kvm_host.h.
-const flagNames: readonly (readonly [number, string])[] = [
-  [0, 'LOG_DIRTY_PAGES'],
-  [1, 'READONLY'],
-  [2, 'GUEST_MEMFD'],
-  [16, 'INVALID'],
-  [17, 'GMEM_ONLY'],
-]
-const INVALID = 1 << 16
+import { type SlotSets, slotSets } from './slotsets.ts'
 
 /** The memslots of one host's virtual machines. */
 export class Memslots {
   readonly #host: MemslotHost
-  readonly #kvm
-  readonly #slot
+  readonly #sets: SlotSets
   readonly #era: SlotEra
-  readonly #addressSpaces: number
+  readonly #slot
+  readonly #flags: SlotFlags
+  readonly #internal: (id: number) => InternalSlot | undefined
+  readonly #aliases: ((kvm: bigint) => Alias[]) | undefined
+  readonly #generation: (set: bigint) => bigint | undefined
 
+  /** Throws UnsupportedError when this kernel keeps its memslots in a form that is not known. */
   constructor(host: MemslotHost) {
     this.#host = host
     const { types } = host
-    this.#kvm = layout(types, 'kvm', { memslots: address('memslots') })
-    // Since 4.2 an array with one pointer to a set of memslots for each address space.
-    const sets = types.struct('kvm')?.member('memslots')
-    const type = sets && resolve(sets.type)
-    if (type?.kind !== 'array' || resolve(type.element).kind !== 'pointer') throw unknownEra(host)
-    this.#addressSpaces = type.length
+    const sets = slotSets(host)
+    const era = sets && slotEra(host, sets)
+    if (sets === undefined || era === undefined) throw unknownEra(host)
+    this.#sets = sets
+    this.#era = era
     this.#slot = layout(types, 'kvm_memory_slot', {
       baseGfn: uint('base_gfn'),
       npages: uint('npages'),
       hva: u64('userspace_addr'),
+      // A long until 3.4 or so; only 32 bits of it have a meaning.
       flags: uint('flags'),
-      id: int('id'),
+      // Before 2.6.36 the place in the array is the number.
+      id: optional(int('id')),
     })
-    const era = slotEra(host)
-    if (era === undefined) throw unknownEra(host)
-    this.#era = era
+    this.#flags = slotFlags(types)
+    this.#internal = internalSlots(types)
+    this.#aliases = aliasReader(host)
+    this.#generation = generationReader(host)
   }
 
   /**
@@ -63,35 +63,69 @@ export class Memslots {
    * Throws CorruptError when their number or their order cannot be, FaultError when nothing can be read.
    */
   of(kvm: bigint): MemslotList {
+    const list = this.#own(kvm)
+    const remarks = this.#remarks(kvm)
+    const aliases = ifThere(() => this.#aliases?.(kvm) ?? [])
+    if (aliases instanceof FaultError) {
+      const lost = { addressSpace: 0, id: null, addresses: [], reason: aliases.message }
+      return memslotList(list, [...list.lost, lost], false, remarks)
+    }
+    const slots = aliases.length === 0 ? list : withAliases(list, aliases)
+    return memslotList(slots, list.lost, list.isWhole, remarks)
+  }
+
+  #own(kvm: bigint): MemslotList {
     try {
       return memslotList(this.#all(kvm))
     } catch (error) {
       if (!(error instanceof FaultError) || !error.isGap) throw error
-      const read = (addressSpace: number, at: bigint) => this.#read(addressSpace, at)
-      return salvageSlots(this.#host, this.#era, read, kvm, this.#addressSpaces, error)
+      const read = (addressSpace: number, at: bigint) =>
+        this.#read(addressSpace, at, () => this.#sets.at(kvm, addressSpace))
+      return salvageSlots(this.#host, this.#era, read, kvm, this.#sets.addressSpaces, error)
     }
   }
 
   #all(kvm: bigint): Memslot[] {
-    const { space } = this.#host
-    const { memslots } = this.#kvm.at(space, kvm)
     const slots: Memslot[] = []
-    for (let addressSpace = 0; addressSpace < this.#addressSpaces; addressSpace++) {
-      const set = space.u64(memslots + BigInt(addressSpace * 8))
+    for (let addressSpace = 0; addressSpace < this.#sets.addressSpaces; addressSpace++) {
+      const set = this.#sets.at(kvm, addressSpace)
       if (set === 0n) continue
-      const ofSet = [...this.#era.slots(set)].map((at) => this.#read(addressSpace, at))
+      const ofSet = Array.from(this.#era.slots(set), (at) =>
+        this.#read(addressSpace, at, () => set),
+      )
       slots.push(...inOrder(ofSet.filter((slot) => slot.npages > 0)))
     }
     return slots
   }
 
-  /** True when the first set of memslots is not there: KVM was torn down, or the address is no `struct kvm`. */
-  areMissing(kvm: bigint): boolean {
-    return ifThere(() => this.#host.space.u64(this.#kvm.at(this.#host.space, kvm).memslots)) === 0n
+  /** What the generations of the sets say. */
+  #remarks(kvm: bigint): string[] {
+    const remarks: string[] = []
+    for (let addressSpace = 0; addressSpace < this.#sets.addressSpaces; addressSpace++) {
+      const generation = ifThere(() => {
+        const set = this.#sets.at(kvm, addressSpace)
+        return set === 0n ? undefined : this.#generation(set)
+      })
+      if (typeof generation !== 'bigint') continue
+      if (!this.#era.generations(generation, addressSpace, this.#host.types)) continue
+      remarks.push(
+        `KVM was changing the memslots of address space ${addressSpace} when the host stopped ` +
+          `(kvm_memslots.generation is ${hex(generation)}): some may be those from before the change`,
+      )
+    }
+    return remarks
   }
 
-  #read(addressSpace: number, at: bigint): Memslot {
-    const { baseGfn, npages, hva, flags, id } = this.#slot.at(this.#host.space, at)
+  /** True when the first set of memslots is not there: KVM was torn down, or the address is no `struct kvm`. */
+  areMissing(kvm: bigint): boolean {
+    return ifThere(() => this.#sets.at(kvm, 0)) === 0n
+  }
+
+  #read(addressSpace: number, at: bigint, set: () => bigint): Memslot {
+    const record = this.#slot.at(this.#host.space, at)
+    const { baseGfn, npages, hva, flags } = record
+    const id = record.id ?? this.#era.idOf?.(set(), at) ?? -1
+    const internal = this.#internal(id)
     // 52 bits of guest physical address, less the 12 of a page.
     if (baseGfn + npages > 2 ** 40) {
       const problem = `gfn ${hex(baseGfn)} and ${npages} pages are more than a guest can have`
@@ -105,10 +139,11 @@ export class Memslots {
       gpa: baseGfn * PAGE_SIZE,
       size: npages * PAGE_SIZE,
       hva,
-      flags: flagNames.filter(([bit]) => ((flags >>> bit) & 1) === 1).map(([, name]) => name),
+      flags: this.#flags.names(flags),
       flagBits: flags,
-      invalid: (flags & INVALID) !== 0,
+      invalid: this.#flags.isInvalid(flags),
       address: at,
+      ...(internal === undefined ? {} : { internal }),
     }
   }
 }
@@ -117,7 +152,8 @@ function unknownEra(host: MemslotHost): DumpError {
   const why = host.types.whyMissing?.('kvm.memslots')
   if (why !== undefined) return new MissingError('member', 'kvm.memslots', why)
   return new UnsupportedError(
-    `kernel ${host.vmcoreinfo.release} keeps its memslots in a form that is not read yet: kvm_memslots has neither gfn_tree nor used_slots`,
-    'memslots before 4.2',
+    `kernel ${host.vmcoreinfo.release} keeps its memslots in a form that is not known: kvm.memslots is neither an array ` +
+      'nor a pointer, or none of kvm_memslots.gfn_tree, used_slots, nmemslots, id_to_index and kvm.nmemslots is there',
+    'memslots of this kernel',
   )
 }

@@ -11,8 +11,7 @@ import {
   memslotList,
   type MemslotList,
 } from './memslot.ts'
-import { type SlotEra } from './sloteras.ts'
-import { type MemslotHost, type SlotTrace } from './slotremains.ts'
+import { type MemslotHost, type SlotTrace, type SlotForm } from './slotform.ts'
 import { type LostSlot, type Twins, twinsOf } from './twins.ts'
 
 /**
@@ -39,7 +38,7 @@ type ReadSlot = (addressSpace: number, at: bigint) => Memslot
  */
 export function salvageSlots(
   host: MemslotHost,
-  era: SlotEra,
+  era: SlotForm,
   read: ReadSlot,
   kvm: bigint,
   addressSpaces: number,
@@ -95,7 +94,7 @@ function proofOf(
   return slots.reduce((sum, slot) => sum + slot.npages, 0) === total ? total : null
 }
 
-function whatIsLeft(era: SlotEra, read: ReadSlot, kvm: bigint, addressSpace: number): SpaceLeft {
+function whatIsLeft(era: SlotForm, read: ReadSlot, kvm: bigint, addressSpace: number): SpaceLeft {
   const { traces, fault } = era.remains(kvm, addressSpace)
   const readable = new Map<bigint, Memslot>()
   const missing: { trace: SlotTrace; reason: string }[] = []

@@ -4,7 +4,7 @@
 import { CorruptError, FaultError, ifThere } from '../errors.ts'
 import { type BrokenTree, RbTrees } from '../linux/rbtree.ts'
 import { address, arrayLength, int, layout, optional, pointer, u64 } from '../types/layout.ts'
-import { type MemslotHost, type Remains, SLOT_LIMIT, type SlotTrace } from './slotremains.ts'
+import { type MemslotHost, type Remains, SLOT_LIMIT, type SlotTrace } from './slotform.ts'
 
 /** GOLDEN_RATIO_32 of include/linux/hash.h: hash_min() of a number is the top bits of its product with this. */
 const GOLDEN_RATIO_32 = 0x61c88647

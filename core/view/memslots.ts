@@ -69,7 +69,7 @@ export function lostRemark(slots: object): string | null {
   return `${least}${lost.length} more of address space 0 not in this dump`
 }
 
-/** What is missing from a list of memslots, and how others were found: each reason once. */
+/** What a reader of a list of memslots should know: changes under way, what is missing, how others were found. */
 export function salvageNotes(slots: readonly Memslot[]): Block[] {
   const lost = [0, 1].flatMap((addressSpace) => {
     const ofSpace = lostOf(slots).filter((slot) => slot.addressSpace === addressSpace)
@@ -86,7 +86,10 @@ export function salvageNotes(slots: readonly Memslot[]): Block[] {
     found.set(slot.salvaged, names)
   }
   const salvaged = [...found].map(([how, names]) => `salvaged: slot ${names.join(', ')}: ${how}`)
-  return [...lost, ...salvaged].map((text) => ({ kind: 'note', text: printable(text, 1000) }))
+  return [...remarksOf(slots), ...lost, ...salvaged].map((text) => ({
+    kind: 'note',
+    text: printable(text, 1000),
+  }))
 }
 
 function lostName({ id, addresses }: LostMemslot): string {
@@ -101,9 +104,15 @@ function lostOf(slots: object): readonly LostMemslot[] {
   return has(slots, 'lost') ? (slots as { lost: readonly LostMemslot[] }).lost : []
 }
 
+function remarksOf(slots: object): readonly string[] {
+  return has(slots, 'remarks') ? (slots as { remarks: readonly string[] }).remarks : []
+}
+
 function flagsOf(slot: Memslot): string | null {
   const flags = [
     ...slot.flags,
+    ...(slot.internal === undefined ? [] : [`KVM's own: ${slot.internal}`]),
+    ...(slot.aliasOf === undefined ? [] : [`alias of gpa ${hex(slot.aliasOf)}`]),
     ...(slot.invalid ? ['deleted or moved'] : []),
     ...(slot.salvaged === undefined ? [] : ['salvaged']),
   ]

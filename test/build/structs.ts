@@ -2,11 +2,12 @@
 // The structures of a built kernel: what this library reads of them, at places that no real kernel has.
 
 import { type CText, readCText } from './ctext.ts'
+import { type SlotForm, slotTexts } from './slotforms.ts'
 
 /** Which of several forms a built kernel has. */
 export interface Forms {
-  /** How memslots are kept: since 5.17 in a tree, before in an array. */
-  readonly memslots: 'tree' | 'array'
+  /** How memslots are kept. */
+  readonly memslots: SlotForm
   /** How VMAs are kept: since 6.1 in a maple tree, before in a red-black tree. */
   readonly vmas: 'maple' | 'rbtree'
 }
@@ -15,8 +16,9 @@ export interface Forms {
 export function kernelTypes({ memslots, vmas }: Forms): CText {
   const stores = { maple: 'struct maple_tree mm_mt', rbtree: 'struct rb_root mm_rb' }
   const areas = { maple, rbtree: rbVmas }[vmas]
-  const slots = { tree: slotTree, array: slotArray }[memslots]
-  return readCText([common, areas, processes(stores[vmas]), files, pages, slots, kvm].join('\n'))
+  const slots = slotTexts[memslots]
+  const parts = [common, areas, processes(stores[vmas]), files, pages, slots.text, slots.arch ?? '']
+  return readCText([...parts, kvm(slots.kvm, slots.arch !== undefined)].join('\n'))
 }
 
 const common = `
@@ -149,38 +151,13 @@ const pages = `
   };
 `
 
-const slotTree = `
-  struct kvm_memory_slot {
-    struct rb_node gfn_node[2];
-    unsigned long npages, base_gfn;
-    unsigned int flags;
-    short id;
-    unsigned short as_id;
-    unsigned long userspace_addr;
-  };
-  struct kvm_memslots { unsigned long generation; int node_idx; struct rb_root gfn_tree; };
-`
-
-const slotArray = `
-  struct kvm_memory_slot {
-    unsigned long userspace_addr, base_gfn, npages;
-    unsigned short as_id;
-    short id;
-    unsigned int flags;
-  };
-  struct kvm_memslots {
-    unsigned long generation;
-    int used_slots;
-    struct kvm_memory_slot memslots[];
-  };
-`
-
-const kvm = `
+const kvm = (memslots: string, hasArch: boolean) => `
   struct kvm {
     long mmu_lock[9];
-    struct kvm_memslots *memslots[2];
+    ${memslots}
     int userspace_pid;
     struct list_head vm_list;
     struct mm_struct *mm;
+    ${hasArch ? 'struct kvm_arch arch;' : ''}
   };
 `

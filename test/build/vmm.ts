@@ -4,22 +4,20 @@
 import { type BuiltFiles } from './filesystem.ts'
 import { type BuiltKernel } from './kernel.ts'
 import { PageTables } from './pagetable.ts'
+import { slotTexts } from './slotforms.ts'
+import { type AliasDescription, makeAliases, makeSet, type SlotDescription } from './slots.ts'
 
-/** A run of guest memory. */
-export interface SlotDescription {
-  readonly id: number
-  readonly gpa: number
-  readonly pages: number
-  readonly hva: bigint
-  readonly flags?: number
-}
+export { type SlotDescription } from './slots.ts'
 
 export interface VmDescription {
   readonly slots: readonly SlotDescription[]
   /** What the guest sees in system management mode: address space 1. */
   readonly smm?: readonly SlotDescription[]
-  /** Slots that only the set which is not in use still has (trees only). */
+  /** Slots that were deleted: in trees, those that only the set which is not in use still has. */
   readonly stale?: readonly SlotDescription[]
+  /** Generations of the sets, by address space. */
+  readonly generations?: readonly bigint[]
+  readonly aliases?: readonly AliasDescription[]
 }
 
 export interface VmaDescription {
@@ -112,60 +110,18 @@ export function buildVm(
   mm: bigint,
   description: VmDescription,
 ): BuiltVm {
-  const { slots, smm = [], stale = [] } = description
+  const { slots, smm = [], stale = [], generations = [], aliases = [] } = description
   const kvm = kernel.make('kvm', { mm })
-  const normal = slots.map((slot) => makeSlot(kernel, slot))
-  const sets = [
-    makeSet(kernel, slots, normal, stale),
-    makeSet(
-      kernel,
-      smm,
-      smm.map((slot) => makeSlot(kernel, slot)),
-      [],
-    ),
-  ]
-  sets.forEach((set, i) => kernel.set('kvm', kvm, { [`memslots[${i}]`]: set }))
-  const file = files.anonymous('kvm-vm', kernel.symbol('kvm_vm_fops'), kvm)
-  return { kvm, file, sets, slots: kernel.forms.memslots === 'tree' ? normal : [] }
-}
-
-function slotMembers({ id, gpa, pages, hva, flags = 0 }: SlotDescription) {
-  return { id, base_gfn: gpa / 4096, npages: pages, userspace_addr: hva, flags }
-}
-
-function makeSlot(kernel: BuiltKernel, slot: SlotDescription): bigint {
-  return kernel.make('kvm_memory_slot', slotMembers(slot))
-}
-
-/** The set that is in use is number 1; number 0 is the one that it took the place of. */
-function makeSet(
-  kernel: BuiltKernel,
-  slots: readonly SlotDescription[],
-  built: readonly bigint[],
-  stale: readonly SlotDescription[],
-): bigint {
-  const size = kernel.types.sizeOf('kvm_memory_slot') ?? 0
-  if (kernel.forms.memslots === 'array') {
-    const header = kernel.types.sizeOf('kvm_memslots') ?? 0
-    // Allocated memory ends behind it: another set does not follow at once.
-    const set = kernel.room(header + (slots.length + 1) * size)
-    kernel.set('kvm_memslots', set, { used_slots: slots.length })
-    const falling = [...slots].sort((a, b) => b.gpa - a.gpa)
-    falling.forEach((slot, i) => {
-      kernel.set('kvm_memory_slot', set + BigInt(header + i * size), slotMembers(slot))
-    })
-    return set
+  const first = { slots, stale, generation: generations[0] ?? 0n }
+  const spaces = [first, { slots: smm, generation: generations[1] ?? 0n }]
+  const { addressSpaces } = slotTexts[kernel.forms.memslots]
+  const sets = spaces.slice(0, addressSpaces).map((set) => makeSet(kernel, kvm, set))
+  if (addressSpaces === 2) {
+    sets.forEach(({ set }, i) => kernel.set('kvm', kvm, { [`memslots[${i}]`]: set }))
+  } else if (kernel.forms.memslots !== 'in kvm') {
+    kernel.set('kvm', kvm, { memslots: sets[0]?.set ?? 0n })
   }
-  const order = (all: readonly (readonly [number, bigint])[], index: number) =>
-    [...all]
-      .sort(([a], [b]) => a - b)
-      .map(([, slot]) => kernel.member('kvm_memory_slot', slot, `gfn_node[${index}]`))
-  const active = slots.map((slot, i) => [slot.gpa, built[i] ?? 0n] as const)
-  const gone = stale.map((slot) => [slot.gpa, makeSlot(kernel, slot)] as const)
-  kernel.make('kvm_memslots', {
-    node_idx: 0,
-    'gfn_tree.rb_node': kernel.tree(order([...active, ...gone], 0)),
-  })
-  const top = kernel.tree(order(active, 1))
-  return kernel.make('kvm_memslots', { node_idx: 1, 'gfn_tree.rb_node': top })
+  if (aliases.length > 0) makeAliases(kernel, kvm, aliases)
+  const file = files.anonymous('kvm-vm', kernel.symbol('kvm_vm_fops'), kvm)
+  return { kvm, file, sets: sets.map(({ set }) => set), slots: sets[0]?.slots ?? [] }
 }

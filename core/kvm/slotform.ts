@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What can still be seen of the memslots of an address space when pages are missing.
+// A form of keeping memslots: how they are listed, and what can still be seen of them when pages are missing.
 
 import { type FaultError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
@@ -35,4 +35,14 @@ export interface Remains {
   readonly traces: readonly SlotTrace[]
   /** The first page on the way to the slots that was missing, or undefined. */
   readonly fault: FaultError | undefined
+}
+
+/** One form of keeping slots. */
+export interface SlotForm {
+  /** The addresses of the `kvm_memory_slot`s of a set. */
+  readonly slots: (set: bigint) => Iterable<bigint>
+  /** The number of a slot by its place, for kernels whose slots do not say their own. */
+  readonly idOf?: (set: bigint, slot: bigint) => number
+  /** What an address space of a `struct kvm` still shows when pages are missing. */
+  readonly remains: (kvm: bigint, addressSpace: number) => Remains
 }

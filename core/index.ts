@@ -30,6 +30,10 @@ export { NO_ADDRESS, type RowState, stateNames } from './bulk/states.ts'
 
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'
+export { Vcpu, type VcpuList } from './kvm/vcpu.ts'
+export { type RegisterName, type Registers } from './kvm/registers.ts'
+export { type Segment } from './kvm/vmcb.ts'
+export { type InternalSlot } from './kvm/internalslots.ts'
 export { type LostMemslot, type Memslot, type MemslotList } from './kvm/memslot.ts'
 export { Task, type TaskList } from './linux/task.ts'
 export { type OpenFile } from './linux/file.ts'

@@ -14,6 +14,7 @@ import { readGuest } from './guestread.ts'
 import { type Memslot, type MemslotList } from './memslot.ts'
 import { Memslots } from './memslots.ts'
 import { ownerByNotifier } from './owner.ts'
+import { type VcpuList, Vcpus } from './vcpu.ts'
 
 /** The dentry name of a virtual machine's file (virt/kvm/kvm_main.c), where kvm's symbols cannot be read. */
 const VM_FILE = 'anon_inode:kvm-vm'
@@ -42,6 +43,7 @@ export class Vms {
   readonly linux: Linux
   readonly #kvm
   #memslots: Memslots | undefined
+  #vcpus: Vcpus<Vm> | undefined
   readonly #byAddress = new Map<bigint, Vm>()
   #operations: bigint | null | undefined
 
@@ -53,6 +55,7 @@ export class Vms {
       mm: pointer('mm'),
       // Since 4.x; for a VM whose task is gone it is the only trace of it.
       creator: optional(uint('userspace_pid')),
+      users: optional(uint('users_count')),
     })
   }
 
@@ -160,6 +163,20 @@ export class Vms {
     return vm
   }
 
+  /** @internal The vCPUs of a `struct kvm`. */
+  vcpusOf(kvm: bigint): VcpuList<Vm> {
+    this.#vcpus ??= new Vcpus(this.tasks)
+    return this.#vcpus.of(kvm)
+  }
+
+  /** @internal Members of a `struct kvm`. */
+  stateOf(kvm: bigint): {
+    readonly users: number | undefined
+    readonly creator: number | undefined
+  } {
+    return this.#kvm.at(this.linux.host.space, kvm)
+  }
+
   /** kvm_vm_fops tells a VM's file for certain; its name on anon_inodefs does where the symbol is not known. */
   #isVmFile(file: { operations: bigint; path: string }): boolean {
     if (this.#operations === undefined) {
@@ -184,6 +201,7 @@ export class Vm {
   #task: Task<Vm> | null | undefined
   #commandLine: readonly string[] | null | undefined
   #memslots: MemslotList | undefined
+  #vcpus: VcpuList<Vm> | undefined
   #space: UserSpace | undefined
 
   /** @internal */
@@ -217,6 +235,24 @@ export class Vm {
   /** The guest's UUID from QEMU's command line (`-uuid`), or null when the dump does not hold that. */
   get uuid(): string | null {
     return this.#argument('-uuid')
+  }
+
+  /** Its vCPUs, in the order of their creation; `lost` tells which of them this dump lacks. */
+  get vcpus(): VcpuList<Vm> {
+    return (this.#vcpus ??= this.#vms.vcpusOf(this.address))
+  }
+
+  /**
+   * How many hold it: its own descriptor, one of each vCPU, and devices. 0 while it is torn down. Null for kernels that
+   * do not count.
+   */
+  get usersCount(): number | null {
+    return this.#vms.stateOf(this.address).users ?? null
+  }
+
+  /** The pid of the process that made it, which may be gone; null for kernels before 4.x. */
+  get creatorPid(): number | null {
+    return this.#vms.stateOf(this.address).creator ?? null
   }
 
   /** All memslots, of every address space, in the order of address space and gfn. */

@@ -13,6 +13,7 @@ import { isRawStruct, structView } from './struct.ts'
 import { isSwapDevice, swapsView } from './swaps.ts'
 import { isTask, tasksView, taskView } from './tasks.ts'
 import { isTranslated, translationViewOf } from './translation.ts'
+import { isVcpu, vcpusView, vcpuView } from './vcpus.ts'
 import { isVma, vmasView, vmaView } from './vma.ts'
 import { isVm, vmsView, vmView } from './vms.ts'
 import { isPageWalk, walkView } from './walk.ts'
@@ -27,6 +28,7 @@ const viewers: readonly Viewer[] = [
   one(isPageWalk, walkView),
   one(isDump, dumpView),
   one(isVm, vmView),
+  one(isVcpu, vcpuView),
   one(isTask, taskView),
   one(isMemslot, (slot, options) => memslotsView([slot], options)),
   one(isVma, vmaView),
@@ -34,6 +36,7 @@ const viewers: readonly Viewer[] = [
   one(isOpenFile, (file, options) => filesView([file], options)),
   one(isSwapDevice, (device, options) => swapsView([device], options)),
   many(isVm, vmsView),
+  many(isVcpu, vcpusView),
   many(isTask, tasksView),
   many(isMemslot, memslotsView),
   many(isVma, vmasView),

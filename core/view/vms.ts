@@ -21,6 +21,10 @@ export interface VmSummary {
   /** The VMM's process, or null when it is gone. */
   readonly task: { readonly pid: number; readonly comm: string } | null
   readonly memslots: readonly Memslot[]
+  readonly vcpus?: { readonly length: number }
+  readonly usersCount?: number | null
+  /** The pid of the process that made it. */
+  readonly creatorPid?: number | null
   /** How it was found in a dump with missing pages, one sentence each. */
   readonly salvaged?: readonly string[]
 }
@@ -41,6 +45,12 @@ export function vmView(vm: VmSummary, options: ViewOptions = {}): View {
         { name: 'uuid', value: readCell(() => vm.uuid && printable(vm.uuid)) },
         { name: 'process', value: readCell(() => processOf(vm)) },
         { name: 'struct kvm', value: hex(vm.address) },
+        ...('vcpus' in vm
+          ? [{ name: 'vCPUs', value: readCell(() => vm.vcpus?.length.toString() ?? null) }]
+          : []),
+        ...('usersCount' in vm
+          ? [{ name: 'users', value: readCell(() => vm.usersCount?.toString() ?? null) }]
+          : []),
       ],
     },
     slots === null
@@ -109,8 +119,10 @@ function slotCount(slots: readonly Memslot[]): string {
   return lost === null ? found.toString() : `${found}, ${lost.replace(/ more.*/, ' lost')}`
 }
 
-function processOf({ task }: VmSummary): Cell {
-  return task === null ? null : `${task.pid} ${printable(task.comm)}`
+function processOf({ task, creatorPid }: VmSummary): Cell {
+  if (task !== null) return `${task.pid} ${printable(task.comm)}`
+  const gone = 'no process has its memory any more'
+  return typeof creatorPid === 'number' ? `${gone}; ${creatorPid} made it` : gone
 }
 
 /** The name, or the address where there is none. */

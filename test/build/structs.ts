@@ -24,6 +24,8 @@ export function kernelTypes({ memslots, vmas }: Forms): CText {
 const common = `
   struct list_head { struct list_head *next, *prev; };
   struct hlist_bl_node { struct hlist_bl_node *next; void *pprev; };
+  struct hlist_node { struct hlist_node *next, **pprev; };
+  struct hlist_head { struct hlist_node *first; };
   struct rb_node { unsigned long parent_color; struct rb_node *rb_right, *rb_left; };
   struct rb_root { struct rb_node *rb_node; };
   struct xarray { unsigned int lock; void *xa_head; };
@@ -83,8 +85,11 @@ const processes = (vmaStore: string) => `
     struct list_head thread_node, tasks;
     struct signal_struct *signal;
     struct files_struct *files;
+    struct hlist_node pid_links[4];
     long stack[1500];
   };
+  struct upid { int nr; void *ns; };
+  struct pid { int count; struct hlist_head tasks[4]; struct upid numbers[1]; };
 `
 
 const files = `
@@ -152,10 +157,18 @@ const pages = `
 `
 
 const kvm = (memslots: string, hasArch: boolean) => `
+  struct kvm_vcpu_arch { unsigned long regs[17]; unsigned int regs_avail, mp_state; };
+  struct kvm_vcpu {
+    struct kvm *kvm;
+    int cpu, vcpu_id, mode;
+    struct pid *pid;
+    struct kvm_vcpu_arch arch;
+  };
   struct kvm {
     long mmu_lock[9];
     ${memslots}
-    int userspace_pid;
+    int userspace_pid, online_vcpus, users_count;
+    struct kvm_vcpu *vcpus[16];
     struct list_head vm_list;
     struct mm_struct *mm;
     ${hasArch ? 'struct kvm_arch arch;' : ''}

@@ -10,6 +10,9 @@ import { type Task, type Tasks } from '../linux/task.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
+import { DirtyLog } from './dirty.ts'
+import { type GfnSet } from './gfnset.ts'
+import { GuestMemfd, type PrivatePage } from './guestmemfd.ts'
 import { readGuest } from './guestread.ts'
 import { type Memslot, type MemslotList } from './memslot.ts'
 import { Memslots } from './memslots.ts'
@@ -44,6 +47,8 @@ export class Vms {
   readonly #kvm
   #memslots: Memslots | undefined
   #vcpus: Vcpus<Vm> | undefined
+  #dirtyLog: DirtyLog | undefined
+  #guestMemfd: GuestMemfd | undefined
   readonly #byAddress = new Map<bigint, Vm>()
   #operations: bigint | null | undefined
 
@@ -169,6 +174,16 @@ export class Vms {
     return this.#vcpus.of(kvm)
   }
 
+  /** @internal */
+  get dirtyLog(): DirtyLog {
+    return (this.#dirtyLog ??= new DirtyLog(this.linux.host))
+  }
+
+  /** @internal */
+  get guestMemfd(): GuestMemfd {
+    return (this.#guestMemfd ??= new GuestMemfd(this.linux))
+  }
+
   /** @internal Members of a `struct kvm`. */
   stateOf(kvm: bigint): {
     readonly users: number | undefined
@@ -282,6 +297,25 @@ export class Vm {
         gfn >= slot.baseGfn &&
         gfn < slot.baseGfn + slot.npages,
     )
+  }
+
+  /**
+   * The frames of a memslot that the guest wrote to since its VMM last asked, out of the slot's dirty bitmap and the
+   * dirty rings of the vCPUs. Null when KVM does not log this slot. Throws FaultError when the bitmap is not in the dump.
+   */
+  dirtyGfns(slot: Memslot): GfnSet | null {
+    return this.#vms.dirtyLog.of(slot, () => this.vcpus)
+  }
+
+  /**
+   * The page of guest_memfd behind a guest physical address that is private to a confidential guest; null for all that
+   * the VMM has in its own memory too. Throws FaultError when what leads to it is not in the dump.
+   */
+  privatePage(gpa: number): PrivatePage | null {
+    const slot = this.slotOf(gpa)
+    if (slot?.flags.includes('GUEST_MEMFD') !== true) return null
+    const memory = this.#vms.guestMemfd
+    return memory.isPrivate(this.address, slot, gpa) ? memory.page(slot, gpa) : null
   }
 
   /** The user memory of the VMM, in which the guest's memory lies. Throws TaskError while the VM is torn down. */

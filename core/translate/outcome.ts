@@ -3,6 +3,7 @@
 
 import { formatSize, hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
+import { type PrivatePage } from '../kvm/guestmemfd.ts'
 import { type Memslot, slotName } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapPlace } from '../linux/swap.ts'
@@ -59,6 +60,18 @@ function noSlotReason(vm: Vm, gpa: number): string {
     above === undefined ? '' : `slot ${slotName(above)} begins at ${hex(above.gpa)}`,
   ].filter((hint) => hint !== '')
   return `${base}: no memslot holds it${hints.length > 0 ? ` (${hints.join(', ')})` : ''}`
+}
+
+/** What becomes of an address that is private to a confidential guest: the VMM's page tables do not lead there. */
+export function privateOutcome({ file, index, hpa }: PrivatePage): Outcome {
+  const base = 'private to the guest'
+  if (file === null) {
+    return { state: 'unmapped', reason: `${base}, but its guest_memfd was closed` }
+  }
+  const where = `page ${index} of the guest_memfd at ${hex(file)}`
+  if (hpa === null)
+    return { state: 'unmapped', reason: `${base}: ${where}, which was never touched` }
+  return { state: 'mapped', reason: `${base}: ${where}`, hpa, pageSize: PAGE_SIZE }
 }
 
 /** State and reason of a walk that started in a memslot. */

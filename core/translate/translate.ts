@@ -13,7 +13,7 @@ import { crashText } from './crashtext.ts'
 import { contentOf } from './content.ts'
 import { translationJson, type TranslationJson } from './json.ts'
 import { look, vmaOf, type Looked } from './look.ts'
-import { noSlot, outcomeOf, type Outcome } from './outcome.ts'
+import { noSlot, outcomeOf, privateOutcome, type Outcome } from './outcome.ts'
 import {
   type ContentPlace,
   type Subject,
@@ -32,6 +32,8 @@ export function translate(vm: Vm, gpa: number): Translation {
   const hva = slot.hva + BigInt(gpa - slot.gpa)
   let walked: PageWalk
   try {
+    const own = vm.privatePage(gpa)
+    if (own !== null) return new Translation(vm, gpa, slot, null, privateOutcome(own))
     walked = vm.userSpace.walk(hva)
   } catch (error) {
     // What no dump could have is damage, not a gap.
@@ -62,7 +64,7 @@ export class Translation implements Translated {
   readonly pageSize: number | null
   /** The memslot that holds the address, or null. */
   readonly slot: Memslot | null
-  /** The page walk with every entry, or null without a memslot. */
+  /** The page walk with every entry, or null without a memslot, and for pages of guest_memfd, which are not mapped. */
   readonly walk: PageWalk | null
   /** Where a swapped page is, else null. */
   readonly swap: SwapPlace | null

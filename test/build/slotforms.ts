@@ -31,9 +31,11 @@ export const slotTexts: Readonly<Record<SlotForm, SlotText>> = {
         short id;
         unsigned short as_id;
         unsigned long userspace_addr;
+        unsigned long *dirty_bitmap;
+        struct { struct file *file; unsigned long pgoff; } gmem;
       };
       struct kvm_memslots { unsigned long generation; int node_idx; struct rb_root gfn_tree; };`,
-    kvm: pointers,
+    kvm: `${pointers} struct xarray mem_attr_array;`,
     addressSpaces: 2,
     invalid: 16,
   },

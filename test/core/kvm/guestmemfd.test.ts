@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Private pages of confidential guests, on a host written for the case.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { qemuVtop } from '../../../core/index.ts'
+import { type BuiltHost } from '../../build/linux.ts'
+import { guestHpa, guestSlot, hostWithVms, vmmPid, withDump } from '../../build/smallhost.ts'
+
+const GUEST_MEMFD = 4
+const GMEM_ONLY = 0x20000
+/** A folio of four frames, and its place in the file: pages 8 to 11. */
+const folioHpa = 0x20000000
+
+/** A guest whose frames 2, 4 and 5 are private, in a file that begins four pages before the slot does. */
+function confidential(flags = GUEST_MEMFD): BuiltHost {
+  const built = hostWithVms({ slots: [{ ...guestSlot, flags }] })
+  const { kernel } = built
+  const [vm] = built.task(vmmPid).vms
+  const [slot] = vm?.slots ?? []
+  assert.ok(vm && slot !== undefined)
+  const attributes = kernel.make('xa_node', { shift: 0 })
+  // Values: bit 3 is private, shifted by one, and bit 0 that it is a value. Frame 6 has another attribute.
+  for (const gfn of [2, 4, 5]) kernel.set('xa_node', attributes, { [`slots[${gfn}]`]: 0x11 })
+  kernel.set('xa_node', attributes, { 'slots[6]': 0x3 })
+  kernel.set('kvm', vm.kvm, { 'mem_attr_array.xa_head': attributes + 2n })
+  const head = built.frame({ hpa: folioHpa, order: 2 })
+  const pages = kernel.make('xa_node', { shift: 0, 'slots[8]': head })
+  // The other slots of a large folio say where its first one is: xa_mk_sibling of include/linux/xarray.h.
+  for (const index of [9, 10, 11])
+    kernel.set('xa_node', pages, { [`slots[${index}]`]: (8 << 2) | 2 })
+  const i_mapping = kernel.make('address_space', { 'i_pages.xa_head': pages + 2n })
+  const file = kernel.make('file', { f_inode: kernel.make('inode', { i_mapping }) })
+  kernel.set('kvm_memory_slot', slot, { 'gmem.file': file, 'gmem.pgoff': 4 })
+  return built
+}
+
+const answer = (built: BuiltHost, gpa: number) =>
+  withDump(built, (dump) => {
+    const { state, hpa, reason, walk, slot } = qemuVtop(dump.task(vmmPid), gpa)
+    assert.ok(slot)
+    return { state, hpa, reason, isWalked: walk !== null }
+  })
+
+describe('an address of a confidential guest', () => {
+  it('that is private leads through the file, to its frame of a large folio', () => {
+    const { state, hpa, reason, isWalked } = answer(confidential(), 0x5123)
+    // Frame 5 is page 9 of the file.
+    assert.deepEqual([state, hpa, isWalked], ['mapped', folioHpa + 0x1123, false])
+    assert.match(reason, /^private to the guest: page 9 of the guest_memfd at 0x/)
+    assert.equal(answer(confidential(), 0x4000).hpa, folioHpa)
+  })
+
+  it('that is private and has no page yet says so', () => {
+    const { state, hpa, reason } = answer(confidential(), 0x2000)
+    assert.deepEqual([state, hpa], ['unmapped', null])
+    assert.match(reason, /page 6 of the guest_memfd at .*, which was never touched/)
+  })
+
+  it('that is shared leads through the memory of the VMM', () => {
+    const { state, hpa, isWalked } = answer(confidential(), 0x40)
+    assert.deepEqual([state, hpa, isWalked], ['mapped', guestHpa + 0x40, true])
+    assert.equal(answer(confidential(), 0x6000).isWalked, true)
+  })
+
+  it('is always private in a slot that has guest_memfd only', () => {
+    const { state, reason } = answer(confidential(GUEST_MEMFD | GMEM_ONLY), 0x40)
+    assert.equal(state, 'unmapped')
+    assert.match(reason, /page 4 of the guest_memfd/)
+  })
+
+  it('that is private leads nowhere once the file was closed', () => {
+    const built = confidential()
+    const slot = built.task(vmmPid).vms[0]?.slots[0] ?? 0n
+    built.kernel.set('kvm_memory_slot', slot, { 'gmem.file': 0n })
+    const { state, reason } = answer(built, 0x5000)
+    assert.deepEqual(
+      [state, reason],
+      ['unmapped', 'private to the guest, but its guest_memfd was closed'],
+    )
+  })
+
+  it('that may be private is not answered from the memory of the VMM when its attributes are missing', () => {
+    const built = confidential()
+    const kvm = built.task(vmmPid).vms[0]?.kvm ?? 0n
+    built.kernel.set('kvm', kvm, { 'mem_attr_array.xa_head': 0xffff9a00f0000002n })
+    const { state, hpa } = answer(built, 0x40)
+    assert.deepEqual([state, hpa], ['not-in-dump', null])
+  })
+
+  it('is an answer that prints', () => {
+    withDump(confidential(), (dump) => {
+      const translation = qemuVtop(dump.task(vmmPid), 0x5123)
+      assert.match(String(translation), /private to the guest/)
+      assert.match(JSON.stringify(translation), /private to the guest/)
+      assert.equal(translation.page?.pfn, folioHpa / 4096 + 1)
+    })
+  })
+})

@@ -21,7 +21,7 @@ export interface VmSummary {
   /** The VMM's process, or null when it is gone. */
   readonly task: { readonly pid: number; readonly comm: string } | null
   readonly memslots: readonly Memslot[]
-  readonly vcpus?: { readonly length: number }
+  readonly vcpus?: { readonly length: number; readonly lost: readonly string[] }
   readonly usersCount?: number | null
   /** The pid of the process that made it. */
   readonly creatorPid?: number | null
@@ -45,9 +45,7 @@ export function vmView(vm: VmSummary, options: ViewOptions = {}): View {
         { name: 'uuid', value: readCell(() => vm.uuid && printable(vm.uuid)) },
         { name: 'process', value: readCell(() => processOf(vm)) },
         { name: 'struct kvm', value: hex(vm.address) },
-        ...('vcpus' in vm
-          ? [{ name: 'vCPUs', value: readCell(() => vm.vcpus?.length.toString() ?? null) }]
-          : []),
+        ...('vcpus' in vm ? [{ name: 'vCPUs', value: readCell(() => vcpuCount(vm)) }] : []),
         ...('usersCount' in vm
           ? [{ name: 'users', value: readCell(() => vm.usersCount?.toString() ?? null) }]
           : []),
@@ -117,6 +115,14 @@ function slotCount(slots: readonly Memslot[]): string {
   const found = slots.filter((slot) => slot.addressSpace === 0).length
   const lost = lostRemark(slots)
   return lost === null ? found.toString() : `${found}, ${lost.replace(/ more.*/, ' lost')}`
+}
+
+/** `2`, or `0 of 2, the others are not in this dump`: none is never said of those that are missing. */
+function vcpuCount({ vcpus }: VmSummary): Cell {
+  if (vcpus === undefined) return null
+  const { length, lost } = vcpus
+  if (lost.length === 0) return length.toString()
+  return `${length} of ${length + lost.length}, the others are not in this dump`
 }
 
 function processOf({ task, creatorPid }: VmSummary): Cell {

@@ -195,6 +195,7 @@ describe('vCPUs of a host written for the case', () => {
           vm.vcpus.map(({ id }) => id),
           [9],
         )
+        assert.match(viewOf(vm)?.text ?? '', /vCPUs +1 of 2, the others are not in this dump\n/)
         assert.match(vm.vcpus.lost.join(), /^vCPU 0: .*ffff9a00f0000000/)
       },
       (b) => b.kernel.set('kvm', kvmOf(b), { 'vcpus[0]': 0xffff9a00f0000000n }),

@@ -78,6 +78,7 @@ export function mappedSlot(slot: Memslot): MappedSlot {
     npages: slot.npages,
     delta: BigInt.asUintN(64, slot.hva - BigInt(slot.gpa)),
     id: slot.id,
+    oneByOne: slot.flags.includes('GUEST_MEMFD'),
   }
 }
 

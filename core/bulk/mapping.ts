@@ -15,6 +15,8 @@ export interface MappedSlot {
   readonly delta: bigint
   /** The slot's number, or -1. */
   readonly id: number
+  /** True when the VMM's page tables alone do not tell: each address is translated by itself (guest_memfd). */
+  readonly oneByOne?: boolean
 }
 
 /** Where pages are read from. */
@@ -160,7 +162,7 @@ export class Mapping {
       const from = Math.max(gfn, slot.gfn)
       const count = Math.min(gfn + REGION, slot.gfn + slot.npages) - from
       // KVM demands pages; where memory is damaged, only a walk of each address can tell.
-      if ((slot.delta & 0xfffn) !== 0n) {
+      if (slot.oneByOne === true || (slot.delta & 0xfffn) !== 0n) {
         this.#scratch.more.fill(withoutFrame(i, WALK), from - gfn, from - gfn + count)
       } else {
         this.#reader.read(i, from, count, this.#scratch, from - gfn)

@@ -7,6 +7,7 @@ import { DumpError, FaultError, MissingError, UnsupportedError, UsageError } fro
 import { type PageContent } from '../linux/swapcontent.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type UserSpace } from '../space/uva.ts'
+import { type PrivatePage } from './guestmemfd.ts'
 import { type Memslot, type MemslotList } from './memslot.ts'
 
 /** What of a virtual machine its memory is read by. */
@@ -17,6 +18,7 @@ export interface GuestMemory {
   readonly userSpace: UserSpace
   readonly memslots: MemslotList
   slotOf(gpa: number): Memslot | undefined
+  privatePage(gpa: number): PrivatePage | null
   checkAlive(): void
 }
 
@@ -40,10 +42,23 @@ export function guestPage(vm: GuestMemory, gpa: number): PageContent {
   }
   const hva = slot.hva + BigInt(gpa - slot.gpa)
   try {
+    const own = vm.privatePage(gpa)
+    if (own !== null) return privateContent(vm, own)
     return vm.linux.contents.read(vm.mmAddress, vm.userSpace, hva)
   } catch (error) {
     throw faultOf(gpa, error)
   }
+}
+
+/** The frame of a private page. What was never touched is not zeros: who would say so is the guest's own hardware. */
+function privateContent(vm: GuestMemory, { hpa, file }: PrivatePage): PageContent {
+  if (hpa === null) {
+    const why = file === null ? 'its guest_memfd was closed' : 'it was never touched'
+    throw new FaultError('physical', 0, 'not-mapped', `private to the guest, and ${why}`)
+  }
+  const pfn = Math.floor(hpa / PAGE_SIZE)
+  const bytes = vm.linux.host.memory.page(pfn, 'a private page of the guest')
+  return { from: 'guest_memfd', how: `hpa ${hex(pfn * PAGE_SIZE)}, perhaps encrypted`, bytes }
 }
 
 /** Why a page has no content here, with its gpa. Damaged structures stay what they are. */

@@ -17,9 +17,10 @@ export interface PageContent {
    * - `swap cache`: a frame that the host had not yet taken from a swapped page
    * - `page cache`: a frame of the file or the shared memory that is mapped
    * - `zram`: the host's compressed memory
+   * - `guest_memfd`: a frame that is the guest's own; where the processor encrypts such memory, what lies there is that
    * - `zeros`: nothing is kept, since the page is all zeros
    */
-  readonly from: 'memory' | 'swap cache' | 'page cache' | 'zram' | 'zeros'
+  readonly from: 'memory' | 'swap cache' | 'page cache' | 'zram' | 'guest_memfd' | 'zeros'
   /** More of that, for people: `hpa 0x1c000`, `zram0, lz4, 74 bytes`. */
   readonly how: string
   /** Not to be written. */

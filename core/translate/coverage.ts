@@ -2,6 +2,7 @@
 // What backs a guest's memory: the bytes of each memslot by state and page size.
 
 import { PAGE_SIZE } from '../dump/format.ts'
+import { FaultError, ifThere } from '../errors.ts'
 import { type LostMemslot, type Memslot } from '../kvm/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swapentry.ts'
@@ -70,13 +71,29 @@ function slotShares(vm: Vm, slot: Memslot, advance: (count: number) => void): Sh
   const add = (state: TranslationState, count: number) => {
     byState.set(state, (byState.get(state) ?? 0) + count)
   }
+  /** Counts the private ones of some pages, and gives how many are left. */
+  const addPrivate = (vpn: number, count: number): number => {
+    let shared = count
+    for (let page = 0; page < count; page++) {
+      const own = ifThere(() => vm.privatePage(slot.gpa + (vpn - first + page) * PAGE_SIZE))
+      if (own === null) continue
+      shared--
+      if (own instanceof FaultError) add('not-in-dump', 1)
+      else if (own.hpa === null) add('unmapped', 1)
+      else mapped[1] = (mapped[1] ?? 0) + 1
+    }
+    return shared
+  }
   const first = Number(slot.hva >> 12n)
+  const isMixed = slot.flags.includes('GUEST_MEMFD')
   let untold = 0
-  scan(memory, rules, root, first, slot.npages, (_vpn, count, kind, level, _frame, low, high) => {
-    if (kind === 'page' || kind === 'prot-none') mapped[level] = (mapped[level] ?? 0) + count
-    else if (kind === 'swap') add(swapStates[format.kindOf(low, high)], count)
-    else if (kind === 'missing') add('not-in-dump', count)
-    else add('unmapped', count)
+  scan(memory, rules, root, first, slot.npages, (vpn, count, kind, level, _frame, low, high) => {
+    // Of a confidential guest's pages the VMM's tables have the shared ones only.
+    const shared = isMixed ? addPrivate(vpn, count) : count
+    if (kind === 'page' || kind === 'prot-none') mapped[level] = (mapped[level] ?? 0) + shared
+    else if (kind === 'swap') add(swapStates[format.kindOf(low, high)], shared)
+    else if (kind === 'missing') add('not-in-dump', shared)
+    else add('unmapped', shared)
     untold += count
     if (untold < PAGES_A_STEP) return
     advance(untold)

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { qemuVtop } from '../../../core/index.ts'
+import { coverage, qemuVtop } from '../../../core/index.ts'
 import { type BuiltHost } from '../../build/linux.ts'
 import { guestHpa, guestSlot, hostWithVms, vmmPid, withDump } from '../../build/smallhost.ts'
 
@@ -86,6 +86,40 @@ describe('an address of a confidential guest', () => {
     built.kernel.set('kvm', kvm, { 'mem_attr_array.xa_head': 0xffff9a00f0000002n })
     const { state, hpa } = answer(built, 0x40)
     assert.deepEqual([state, hpa], ['not-in-dump', null])
+  })
+
+  it('is the same among many, and is counted as what it is', () => {
+    withDump(confidential(), (dump) => {
+      const task = dump.task(vmmPid)
+      const gpas = Array.from({ length: 4096 }, (_, gfn) => gfn * 4096 + 0x23)
+      const many = qemuVtop(task, gpas)
+      const counts = new Map<string, number>()
+      for (const [i, gpa] of gpas.entries()) {
+        const { state, hpa, hva } = qemuVtop(task, gpa)
+        const row = many.row(i)
+        assert.ok(row)
+        const found = [row.state, row.hpa, row.hva]
+        assert.deepEqual(found, [state, hpa === null ? null : BigInt(hpa), hva], `frame ${i}`)
+        counts.set(state, (counts.get(state) ?? 0) + 1)
+      }
+      assert.equal(counts.get('mapped'), 3)
+      const [vm] = task.vms
+      assert.ok(vm)
+      for (const { state, bytes } of coverage(vm).flatMap(({ shares }) => shares)) {
+        assert.equal(bytes, 4096 * (counts.get(state) ?? 0), state)
+      }
+    })
+  })
+
+  it('is read from its own frame, not from the shared one', () => {
+    const built = confidential()
+    built.kernel.memory.u64(folioHpa + 0x1000, 0x1122334455667788n)
+    withDump(built, (dump) => {
+      const [vm] = dump.task(vmmPid).vms
+      assert.ok(vm)
+      assert.equal(Buffer.from(vm.read(0x5000, 8)).readBigUInt64LE(), 0x1122334455667788n)
+      assert.throws(() => vm.read(0x2000, 8), /private to the guest, and it was never touched/)
+    })
   })
 
   it('is an answer that prints', () => {

@@ -6,7 +6,7 @@ import { type SwapEntry } from '../linux/swapentry.ts'
 import { scan, type Visit } from '../paging/scan.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { type MappedSlot, type PageReader } from './mapping.ts'
-import { type Scratch, withFrame, withoutFrame } from './region.ts'
+import { fillAlike, REGION, type Scratch, withFrame, withoutFrame } from './region.ts'
 import { NOT_IN_DUMP, POISONED, stateCode, SWAPPED, UNMAPPED } from './states.ts'
 
 /** A page in swap. */
@@ -78,13 +78,17 @@ export class GuestPages implements PageReader {
     const { more } = this.#scratch
     if (kind === 'page' || kind === 'prot-none') this.#frames(at, count, level - 1, 0, frame)
     else if (kind === 'swap') this.#special(at, count, low, high, vpn % 512 ** (level - 1))
-    else if (kind === 'missing') more.fill(withoutFrame(this.#slot, NOT_IN_DUMP), at, at + count)
-    else more.fill(withoutFrame(this.#slot, UNMAPPED), at, at + count)
+    else {
+      const word = withoutFrame(this.#slot, kind === 'missing' ? NOT_IN_DUMP : UNMAPPED)
+      if (count < REGION || !fillAlike(this.#scratch, 0, word)) more.fill(word, at, at + count)
+    }
   }
 
   #frames(at: number, count: number, size: number, state: number, frame: number): void {
     const scratch = this.#scratch
     if (scratch === undefined) return
+    const first = withFrame(this.#slot, size, state, frame)
+    if (count === REGION && frame < 2 ** 32 && fillAlike(scratch, frame, first)) return
     for (let page = 0; page < count; page++) {
       scratch.low[at + page] = frame + page
       scratch.more[at + page] = withFrame(this.#slot, size, state, frame + page)

@@ -21,7 +21,10 @@ export interface MappedSlot {
 
 /** Where pages are read from. */
 export interface PageReader {
-  /** Reads `count` pages from page number `gfn` of slot number `slot` into `scratch`, from index `at` on. */
+  /**
+   * Reads `count` pages from page number `gfn` of slot number `slot` into `scratch`, from index `at` on. A whole region
+   * that is alike may be said by `fillAlike`.
+   */
   read(slot: number, gfn: number, count: number, scratch: Scratch, at: number): void
   /** All was forgotten: what is kept beside the words for single pages can go, too. */
   forget(): void
@@ -156,6 +159,7 @@ export class Mapping {
     const outside = withoutFrame(NO_SLOT_INDEX, this.places.outside)
     this.#scratch.low.fill(0)
     this.#scratch.more.fill(outside)
+    this.#scratch.isAlike = false
     for (const i of this.#slotsIn(gfn, REGION)) {
       const slot = this.#slots[i]
       if (slot === undefined) continue

@@ -17,11 +17,28 @@ export interface Scratch {
   readonly low: Uint32Array
   /** Slot, page size, state and the upper bits of the frame. */
   readonly more: Uint32Array
+  /** Only page 0 was filled in: the others are of the same kind, with the frames that follow. */
+  isAlike: boolean
+}
+
+/**
+ * Says in one step that all pages of a region are of one kind, with frames that follow each other from `low` on. Gives
+ * false, and does nothing, when that does not fit into two words: then each page is to be filled in.
+ */
+export function fillAlike(scratch: Scratch, low: number, more: number): boolean {
+  const state = (more >>> 20) & 15
+  const isMapped = state === 0 && more >>> 24 === 0 && low + REGION <= 2 ** 32
+  const isState = (more & HAS_FRAME) === 0 && state !== SWAPPED && state !== 0
+  if (!isMapped && !isState) return false
+  scratch.low[0] = low
+  scratch.more[0] = more
+  scratch.isAlike = true
+  return true
 }
 
 /** Room for the pages of a region. */
 export function newScratch(): Scratch {
-  return { low: new Uint32Array(REGION), more: new Uint32Array(REGION) }
+  return { low: new Uint32Array(REGION), more: new Uint32Array(REGION), isAlike: false }
 }
 
 /** The second word of a page with a frame; `size` is 0, 1, 2 for 4 KiB, 2 MiB, 1 GiB. */
@@ -43,11 +60,12 @@ export function withoutFrame(slot: number, state: number): number {
  *   with the number of a swap entry (bits 0 to 23). Slot and page size are those of the region
  * - kind 2 with slot 0xffff, wide leaf: 512 more words have slot, page size, state and upper frame bits of each page
  */
-export function packRegion(memory: WordMemory, at: number, { low, more }: Scratch): void {
+export function packRegion(memory: WordMemory, at: number, scratch: Scratch): void {
+  const { low, more } = scratch
   const first = more[0] ?? 0
   const slot = first & 0xffff
-  const size = sizeOfMapped(more)
-  const kind = kindOf(low, more, slot, size)
+  const size = sizeOfMapped(scratch)
+  const kind = kindOf(scratch, slot, size)
   const word = (slot << 16) | (size << 6)
   if (kind === 'extent') {
     memory.words[at] = low[0] ?? 0
@@ -74,14 +92,14 @@ export function packRegion(memory: WordMemory, at: number, { low, more }: Scratc
 }
 
 /** The page size of the first page that is mapped. */
-function sizeOfMapped(more: Uint32Array): number {
+function sizeOfMapped({ more, isAlike }: Scratch): number {
+  if (isAlike) return ((more[0] ?? 0) >>> 16) & 3
   for (const word of more) if ((word & 0xf00000) === 0) return (word >>> 16) & 3
   return 0
 }
 
 function kindOf(
-  low: Uint32Array,
-  more: Uint32Array,
+  { low, more, isAlike }: Scratch,
   slot: number,
   size: number,
 ): 'extent' | 'state' | 'leaf' | 'wide' {
@@ -91,6 +109,7 @@ function kindOf(
   let isState = (firstMore & HAS_FRAME) === 0 && ((firstMore >>> 20) & 15) !== SWAPPED
   let isLeaf = slot !== NO_SLOT_INDEX
   const mapped = (slot | (size << 16) | HAS_FRAME) >>> 0
+  if (isAlike) return isState ? 'state' : 'extent'
   for (let page = 0; page < REGION; page++) {
     const value = low[page] ?? 0
     const word = more[page] ?? 0

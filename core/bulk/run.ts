@@ -4,11 +4,10 @@
 import { UnsupportedError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { type Engine } from './engine.ts'
+import { BLOCK } from './job.ts'
 import { type Columns, type Kernel, onePass, staged } from './kernels.ts'
+import { helpersFor, runTogether } from './pool.ts'
 import { PENDING, WALK } from './states.ts'
-
-/** So many addresses are done between two words of progress: less than a millisecond where nothing is to be read. */
-export const BLOCK = 65536
 
 /** The columns of a result; all have the same length. */
 export interface ResultColumns {
@@ -20,23 +19,37 @@ export interface ResultColumns {
   readonly slot: Int16Array
 }
 
-/** How a run is done; both are chosen by the input when not given. */
+/** How a run is done; what is not given is chosen by the input. */
 export interface RunOptions {
   readonly kernel?: 'js' | 'wasm'
   readonly loop?: 'one-pass' | 'staged'
+  /** How many threads help; only with WebAssembly, and only columns from `newColumns` with the same number. */
+  readonly helpers?: number
 }
 
-/** Columns with room for the answers to `gpa`. */
-export function newColumns(gpa: BigUint64Array): ResultColumns {
+/** Columns with room for the answers to `gpa`. When threads help, all of them are shared, and `gpa` is copied. */
+export function newColumns(gpa: BigUint64Array, options: RunOptions = {}): ResultColumns {
   const { length } = gpa
-  return {
-    gpa,
-    hva: new BigUint64Array(length),
-    hpa: new BigUint64Array(length),
-    state: new Uint8Array(length),
-    pageShift: new Uint8Array(length),
-    slot: new Int16Array(length),
+  const isShared = helpersOf(length, options) > 0
+  const room = (bytes: number) =>
+    isShared ? new SharedArrayBuffer(bytes * length) : new ArrayBuffer(bytes * length)
+  let column = gpa
+  if (isShared && !(gpa.buffer instanceof SharedArrayBuffer)) {
+    column = new BigUint64Array(room(8))
+    column.set(gpa)
   }
+  return {
+    gpa: column,
+    hva: new BigUint64Array(room(8)),
+    hpa: new BigUint64Array(room(8)),
+    state: new Uint8Array(room(1)),
+    pageShift: new Uint8Array(room(1)),
+    slot: new Int16Array(room(2)),
+  }
+}
+
+function helpersOf(rows: number, { kernel, helpers }: RunOptions): number {
+  return kernel === 'js' ? 0 : (helpers ?? helpersFor(rows))
 }
 
 /** Translates a column. Only what is asked for is read from the page tables, each region once. */
@@ -48,13 +61,24 @@ export function runColumns(
 ): void {
   checkOrder()
   const halves = halvesOf(columns)
-  const kernel = kernelFor(engine, columns.gpa, options)
   const total = columns.gpa.length
+  const loop = loopFor(engine, columns.gpa, options)
+  const kernel = kernelFor(engine, total, loop, options)
+  const helpers = columns.hva.buffer instanceof SharedArrayBuffer ? helpersOf(total, options) : 0
   withProgress({ label, unit: 'addresses', total }, (advance) => {
+    let told = 0
+    const tell = (rows: number) => {
+      const now = Math.min(total, told + rows)
+      advance(now - told)
+      told = now
+    }
+    const seen = helpers === 0 ? undefined : runTogether(engine, halves, loop, helpers, tell)
     for (let from = 0; from < total; from += BLOCK) {
+      // Together, regions are not read: their words must not change under another thread.
+      if (seen?.[from / BLOCK] === 0) continue
       const to = Math.min(total, from + BLOCK)
       runBlock(engine, kernel, columns, halves, from, to)
-      advance(to - from)
+      tell(to - from)
     }
   })
 }
@@ -127,12 +151,17 @@ const SAMPLES = 1024
 /** One region: then neighbours share the words that are read. */
 const NEAR = 1n << 21n
 
-function kernelFor(engine: Engine, gpa: BigUint64Array, options: RunOptions): Kernel {
-  const loop =
-    options.loop ?? (engine.mapping.pages <= SMALL_PAGES || isNear(gpa) ? 'one-pass' : 'staged')
-  const kernel = options.kernel ?? (gpa.length < FEW ? 'js' : 'wasm')
-  if (kernel === 'js') return loop === 'one-pass' ? onePass : staged
-  return loop === 'one-pass' ? engine.wasm.onePass : engine.wasm.staged
+type Loop = keyof Engine['wasm']
+
+function loopFor(engine: Engine, gpa: BigUint64Array, { loop }: RunOptions): Loop {
+  if (loop !== undefined) return loop === 'staged' ? 'staged' : 'onePass'
+  return engine.mapping.pages <= SMALL_PAGES || isNear(gpa) ? 'onePass' : 'staged'
+}
+
+function kernelFor({ wasm }: Engine, rows: number, loop: Loop, { kernel }: RunOptions): Kernel {
+  const isWasm = kernel === undefined ? rows >= FEW : kernel === 'wasm'
+  if (isWasm) return wasm[loop]
+  return loop === 'onePass' ? onePass : staged
 }
 
 /** True when most neighbours lie in the same region or the next. */

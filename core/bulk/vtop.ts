@@ -16,7 +16,7 @@ export function translateAll(
   options?: RunOptions,
 ): TranslationTable {
   const engine = gpaEngine(vm)
-  const columns = newColumns(addressColumn(gpas, call))
+  const columns = newColumns(addressColumn(gpas, call), options)
   runColumns(engine, columns, `translating for ${vm.name ?? 'the guest'}`, options)
   return new TranslationTable({ vm, swapped: (gpa) => engine.swapped(gpa) }, columns)
 }

@@ -94,9 +94,9 @@ export class Mapping {
     this.#clear()
   }
 
-  /** The pages of all slots. */
-  get pages(): number {
-    return this.#slots.reduce((sum, { npages }) => sum + npages, 0)
+  /** The bytes of the regions and leaves that were read so far. */
+  get bytes(): number {
+    return (this.memory.used - this.#start) * 4
   }
 
   /** The regions that were read so far. */

@@ -144,8 +144,11 @@ function wordsOf(column: BigUint64Array): Uint32Array {
 
 /** Below this a run is not worth the copies into a lane. */
 const FEW = 256
-/** Tables of up to 1 MB stay in the second cache, however one jumps about in them. */
-const SMALL_PAGES = 2 ** 18
+/**
+ * Tables of up to 1 MB stay in the second cache, however one jumps about in them. What a guest's will come to shows only
+ * when it was read: the first run takes most of its time for that, whatever the loop.
+ */
+const SMALL_TABLE = 2 ** 20
 /** Neighbours are looked at in so many places. */
 const SAMPLES = 1024
 /** One region: then neighbours share the words that are read. */
@@ -155,7 +158,7 @@ type Loop = keyof Engine['wasm']
 
 function loopFor(engine: Engine, gpa: BigUint64Array, { loop }: RunOptions): Loop {
   if (loop !== undefined) return loop === 'staged' ? 'staged' : 'onePass'
-  return engine.mapping.pages <= SMALL_PAGES || isNear(gpa) ? 'onePass' : 'staged'
+  return engine.mapping.bytes <= SMALL_TABLE || isNear(gpa) ? 'onePass' : 'staged'
 }
 
 function kernelFor({ wasm }: Engine, rows: number, loop: Loop, { kernel }: RunOptions): Kernel {

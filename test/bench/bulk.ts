@@ -2,7 +2,8 @@
 // What bulk translation does in a second, beside the same loop in C, from a small guest to one of 6 TB.
 //
 // All rates are by processor time of the process, the best of some runs in which we and C take turns: on a machine that
-// others use too, ratios of one run say more than rates. "columns kept" writes into the same columns again; "to result" makes new ones, as qemuVtop does, which costs a page fault for every 4 KiB of them, in C as well.
+// others use too, ratios of one run say more than rates. "columns kept" writes into the same columns again; "to result"
+// makes new ones, as qemuVtop does, which costs a page fault for every 4 KiB of them, in C as well.
 // The loop in C goes address by address; ours goes in stages where addresses jump about, so that ratios above 1 there are
 // no wonder: C could do the same.
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fuzz targets: the memory of a host, damaged where the library reads it, asked for everything.
+import { translateAll } from '../../core/bulk/vtop.ts'
 import { type PageSource, PAGE_SIZE } from '../../core/dump/format.ts'
 import { openPages } from '../../core/dump/open.ts'
 import { DEFAULT_CACHE_BYTES } from '../../core/dump/pagecache.ts'
@@ -39,6 +40,7 @@ function askEverything(source: PageSource): boolean {
   for (const vm of new Set(found)) {
     each(() => [vm.name, vm.memslots])
     each(() => coverage(vm))
+    each(() => translateAll(vm, [0, 0x1000, 0x200000, 2 ** 51], 'fuzz'))
     for (const gpa of [0, 0x1000, 0x200000]) {
       each(() => {
         const answer = translate(vm, gpa)

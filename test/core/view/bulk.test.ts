@@ -1,67 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The display of a bulk translation: counts over all rows, few rows, a chart that can be drawn.
+// How a bulk translation looks: head and tail, counts over all rows, bars.
+
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { type HostDump, openDump, qemuVtop, show, viewOf } from '../../../core/index.ts'
+import { test } from 'node:test'
+import { qemuVtop, show, type TranslationTable, viewOf } from '../../../core/index.ts'
 import { specOf } from '../../../kernel/display/chart/index.ts'
 import { svgOf } from '../../../kernel/display/svg.ts'
-import { realDump } from '../../place.ts'
+import { guestHva, smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
+import { page, swapEntry } from '../../build/pagetable.ts'
 
-const { path, skip } = realDump('6.12')
-
-describe('the view of a bulk translation', { skip }, () => {
-  let dump: HostDump
-  before(() => {
-    dump = openDump(path)
+/** 998 rows of three slots in four states, and two that are in none. */
+function withTable<T>(use: (table: TranslationTable) => T): T {
+  const slots = [
+    { id: 0, gpa: 0, pages: 600, hva: guestHva },
+    { id: 7, gpa: 0x40000000, pages: 398, hva: guestHva + 0x800000n },
+  ]
+  const entries = [
+    [guestHva, 2, page(0x20000000, 2)],
+    [guestHva + 0x800000n, 1, page(0x10000000)],
+    [guestHva + 0x801000n, 1, swapEntry(0, 7)],
+  ] as const
+  return withDump(smallHost({}, { vms: [{ slots }], entries }), (dump) => {
+    const gpas = slots.flatMap(({ gpa, pages }) =>
+      Array.from({ length: pages }, (_, i) => gpa + i * 4096),
+    )
+    return use(qemuVtop(dump.task(vmmPid), [...gpas, -1, 2 ** 45]))
   })
-  after(() => {
-    dump.close()
-  })
-  const all = (): Float64Array => Float64Array.from({ length: 3000 }, (_, i) => i * 0x10000)
+}
 
-  it('counts every row by state, as one translation after the other does', () => {
-    const task = dump.task(183)
-    const given = all()
-    const states = new Map<string, number>()
-    for (const gpa of given) {
-      const { state } = qemuVtop(task, gpa)
-      states.set(state, (states.get(state) ?? 0) + 1)
+test('a bulk translation is shown by its first and last rows, with the states of all', () => {
+  withTable((table) => {
+    const text = viewOf(table)?.text ?? ''
+    const lines = text.split('\n')
+    assert.match(text, /^1,000 translations\n/)
+    assert.match(text, /^\.\.\. 992 more: show\(table, { rows: 100 }\)$/m)
+    assert.match(lines[2] ?? '', /^ +0 +0x0 +0x7f0000000000 +0x20000000 +2 MiB +mapped +0$/)
+    assert.match(lines[9] ?? '', /^998 +- +- +- +- +invalid +-$/)
+    assert.match(
+      text,
+      /states {2}mapped 513 \(51\.3 %\), swapped 1 \(0\.1 %\), unmapped 484 \(48\.4 %\)/,
+    )
+    assert.ok(lines.every((line) => line.length <= 80))
+    const block = viewOf(show(table, { rows: 30 }))?.blocks[0]
+    assert.equal(block?.kind === 'table' ? block.rows.length : 0, 30)
+  })
+})
+
+test('its bars are whole, one for all rows and one for each slot, and say what the text says', () => {
+  withTable((table) => {
+    const [bars] = viewOf(table)?.charts ?? []
+    assert.ok(bars?.chart === 'share-bars')
+    assert.deepEqual(
+      [...new Set(bars.pieces.map(({ group }) => group))],
+      ['all 1,000 rows', 'slot 0, 600 rows', 'slot 7, 398 rows'],
+    )
+    let end = 100
+    for (const { group, tone, from, to, share } of bars.pieces) {
+      assert.equal(from, end === 100 ? 0 : end, `${group} ${tone}`)
+      assert.ok(to > from)
+      assert.ok(bars.text.includes(share))
+      end = to
     }
-    const text = viewOf(qemuVtop(task, given))?.text ?? ''
-    for (const [state, count] of states) {
-      assert.ok(text.includes(`${state} ${count.toLocaleString('en')}`), `${state} ${count}`)
-    }
+    assert.equal(end, 100)
+    assert.deepEqual(bars.tones, ['mapped 2M', 'mapped 4K', 'swapped', 'not touched', 'hole'])
+    assert.match(bars.description, /mapped 2M 512 rows, 51\.2 %/)
   })
+})
 
-  it('shows first and last rows, says how many more there are, and more when asked', () => {
-    const table = qemuVtop(dump.task(183), all())
-    const rowsOf = (value: unknown): number => {
-      const block = viewOf(value)?.blocks.find(({ kind }) => kind === 'table')
-      return block?.kind === 'table' ? block.rows.length : 0
-    }
-    assert.equal(rowsOf(table), 8)
-    assert.equal(rowsOf(show(table, { rows: 100 })), 100)
-    assert.match(viewOf(table)?.text ?? '', /2,992 more/)
-  })
-
-  it('has a chart whose shares come to a hundred, and that is drawn equally twice', async () => {
-    const [chart] = viewOf(qemuVtop(dump.task(183), all()))?.charts ?? []
-    assert.ok(chart?.chart === 'share-bars')
-    const groups = new Set(chart.pieces.map(({ group }) => group))
-    for (const group of groups) {
-      const ends = chart.pieces.filter((piece) => piece.group === group).map(({ to }) => to)
-      assert.ok(Math.abs((ends.at(-1) ?? 0) - 100) < 0.1, group)
-    }
-    const spec = specOf(chart, false)
-    assert.ok(spec)
-    const svg = await svgOf(spec, chart.title, chart.description)
-    assert.match(svg, /^<svg/)
-    assert.equal(await svgOf(spec, chart.title, chart.description), svg)
-  })
-
-  it('of no rows has no chart', () => {
-    const view = viewOf(qemuVtop(dump.task(183), []))
+test('an empty table has no chart', () => {
+  withTable((table) => {
+    const view = viewOf(table.slice(0, 0))
+    assert.match(view?.text ?? '', /^0 translations/)
     assert.deepEqual(view?.charts, [])
-    assert.match(view.text, /^0 translations|no translation/)
   })
+})
+
+test('its bars are drawn, twice the same', async () => {
+  const bars = withTable((table) => viewOf(table)?.charts[0])
+  assert.ok(bars?.chart === 'share-bars')
+  const spec = specOf(bars, false)
+  assert.ok(spec)
+  const svg = await svgOf(spec, bars.title, bars.description)
+  assert.match(svg, /^<svg/)
+  assert.equal(await svgOf(spec, bars.title, bars.description), svg)
 })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Files and their names: f_op is a table of the kernel, and the name of a directory entry is as long as it says.
 
-import { count, offsets, type Candidate } from './findings.ts'
+import { count, offsets, type Tried } from './findings.ts'
 import { type Block, type Ground } from './ground.ts'
 import { type Survey } from './survey.ts'
 
@@ -50,31 +50,19 @@ export function inferNames(survey: Survey): void {
     evidence: 'f_path leads to a dentry whose d_name.len is the length of d_name.name',
     tolerance: 0.02,
   }
-  const forms: { path: number; name: number }[] = []
-  const fits: Candidate[] = []
+  const tried: Tried<'path' | 'name'>[] = []
   for (const path of offsets(0x100, 8)) {
     for (const name of offsets(DENTRY, 8)) {
-      const fit = count(forms.length, blocks, (block) => {
+      const fit = count(path, blocks, (block) => {
         const dentry = block.word(path + 8)
         return ground.isPointer(block.word(path)) ? hasName(ground, dentry, name) : false
       })
-      if (fit.agreed === 0) continue
-      forms.push({ path, name })
-      fits.push(fit)
+      if (fit.agreed > 0) tried.push({ form: { path, name }, fit })
     }
   }
-  const at = (pick: (form: { path: number; name: number }) => number): Candidate[] =>
-    fits.map((fit) => ({ ...fit, offset: pick(forms[fit.offset] ?? { path: -1, name: -1 }) }))
-  const path = findings.choose(
-    'file.f_path',
-    'struct path',
-    at((form) => form.path),
-    rule,
-  )
-  const name = findings.choose(
-    'dentry.d_name',
-    'struct qstr',
-    at((form) => form.name),
+  const { path, name } = findings.chooseTogether(
+    tried,
+    { path: ['file.f_path', 'struct path'], name: ['dentry.d_name', 'struct qstr'] },
     rule,
   )
   const { agreed = 0, against = 0 } = findings.get('file.f_path') ?? {}
@@ -114,11 +102,11 @@ function meetDentry({ ground, dentries }: Survey, at: bigint): Block {
 /** The file and its directory entry have the same inode; the inode says what kind of file it is. */
 function inferInodes(survey: Survey, files: Block[], dentryOf: (file: Block) => bigint): void {
   const { findings, dentries, ground } = survey
-  const forms: { file: number; dentry: number; fit: Candidate }[] = []
+  const tried: Tried<'file' | 'dentry'>[] = []
   for (const file of offsets(0x100, 8)) {
     if (!ground.isPointer(files[0]?.word(file))) continue
     for (const dentry of offsets(DENTRY, 8)) {
-      const fit = count(forms.length, files, (block) => {
+      const fit = count(file, files, (block) => {
         const inode = block.word(file)
         return (
           ground.isPointer(inode) &&
@@ -126,7 +114,7 @@ function inferInodes(survey: Survey, files: Block[], dentryOf: (file: Block) => 
           dentries.get(dentryOf(block))?.word(dentry) === inode
         )
       })
-      if (fit.agreed > 0) forms.push({ file, dentry, fit })
+      if (fit.agreed > 0) tried.push({ form: { file, dentry }, fit })
     }
   }
   const rule = {
@@ -134,29 +122,20 @@ function inferInodes(survey: Survey, files: Block[], dentryOf: (file: Block) => 
     evidence: 'f_inode is the d_inode of f_path.dentry',
     tolerance: 0.02,
   }
-  const all = (pick: (form: { file: number; dentry: number }) => number) =>
-    forms.map((form) => ({ ...form.fit, offset: pick(form) }))
-  findings.choose(
-    'file.f_inode',
-    'struct inode *',
-    all(({ file }) => file),
+  const { file: inode } = findings.chooseTogether(
+    tried,
+    { file: ['file.f_inode', 'struct inode *'], dentry: ['dentry.d_inode', 'struct inode *'] },
     rule,
   )
-  findings.choose(
-    'dentry.d_inode',
-    'struct inode *',
-    all(({ dentry }) => dentry),
-    rule,
-  )
-  const inode = findings.at('file.f_inode')
   const inodes = new Set(files.map((block) => block.word(inode) ?? 0n))
   findings.choose(
     'inode.i_mode',
     'u16',
     [...offsets(INODE, 2)].map((offset) =>
       count(offset, files, (file) => {
-        const at = file.word(inode) ?? 0n
-        const mode = ground.block(at + BigInt(offset), 2).u16(0) ?? 0
+        const at = file.word(inode)
+        const mode = at === undefined ? undefined : ground.block(at + BigInt(offset), 2).u16(0)
+        if (mode === undefined) return undefined
         // Those of anonymous inodes have no type.
         if ((mode & S_IFMT) === 0 && mode !== 0) return undefined
         const isType = fileTypes.includes(mode & S_IFMT)

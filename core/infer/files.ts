@@ -143,7 +143,7 @@ function agrees(ground: Ground, files: bigint, form: TableForm): boolean | undef
 function* filesOf(ground: Ground, files: bigint, form: TableForm): Generator<bigint> {
   const table = ground.word(files + BigInt(form.table)) ?? 0n
   const max = Math.min(ground.u32(table + BigInt(form.count)) ?? 0, MAX_FDS)
-  const array = ground.block(ground.word(table + BigInt(form.fd)) ?? 0n, max * 8)
+  const array = ground.block(ground.word(table + BigInt(form.fd)), max * 8)
   for (let i = 0; i < max; i++) {
     const file = array.word(8 * i)
     if (ground.isPointer(file)) yield file

@@ -130,6 +130,27 @@ export class Findings {
     this.refuse(member, type, reason)
     throw new Refused(`${member}: ${reason}`)
   }
+
+  /** Takes each of several members whose places only together agree with anything, as `choose` does. */
+  chooseTogether<K extends string>(
+    tried: readonly Tried<K>[],
+    members: Readonly<Record<K, readonly [member: string, type: string]>>,
+    rule: Rule,
+  ): Record<K, number> {
+    const places: Partial<Record<K, number>> = {}
+    for (const part in members) {
+      const [member, type] = members[part]
+      const candidates = tried.map(({ form, fit }) => ({ ...fit, offset: form[part] }))
+      places[part] = this.choose(member, type, candidates, rule)
+    }
+    return places as Record<K, number>
+  }
+}
+
+/** Places of several members that were tried together. */
+export interface Tried<K extends string> {
+  readonly form: Readonly<Record<K, number>>
+  readonly fit: Candidate
 }
 
 function isBetter(one: Candidate, other: Candidate): boolean {

@@ -91,21 +91,24 @@ export class Ground {
     return value !== undefined && value < 1n << BigInt(11 + 9 * this.host.rules.levels)
   }
 
-  /** The 64-bit word at an address. */
-  word(address: bigint): bigint | undefined {
+  /** The 64-bit word at an address; undefined where the dump lacks it, and at an address that was itself missing. */
+  word(address: bigint | undefined): bigint | undefined {
+    if (address === undefined) return undefined
     const at = Number(address & 0xfffn)
     if (at > PAGE_SIZE - 8) return this.block(address, 8).word(0)
     return this.#page(address & PAGE_MASK)?.getBigUint64(at, true)
   }
 
-  u32(address: bigint): number | undefined {
+  u32(address: bigint | undefined): number | undefined {
+    if (address === undefined) return undefined
     const at = Number(address & 0xfffn)
     if (at > PAGE_SIZE - 4) return this.block(address, 4).u32(0)
     return this.#page(address & PAGE_MASK)?.getUint32(at, true)
   }
 
-  /** Up to `length` bytes, as far as the dump has them without a gap. */
-  block(address: bigint, length: number): Block {
+  /** Up to `length` bytes, as far as the dump has them without a gap: none at an address that was missing. */
+  block(address: bigint | undefined, length: number): Block {
+    if (address === undefined) return new Block(0n, new Uint8Array(0))
     const bytes = new Uint8Array(length)
     let done = 0
     while (done < length) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Virtual machines by a circle: the file of a VM leads to a struct kvm, and that back to the memory of its task.
 
-import { count, offsets, Refused, type Candidate } from './findings.ts'
+import { count, offsets, Refused, type Tried } from './findings.ts'
 import { ringOf } from './ground.ts'
 import { kvmSymbol } from './module.ts'
 import { type MetFile, type Survey } from './survey.ts'
@@ -19,8 +19,7 @@ export function inferKvm(survey: Survey): void {
   const files = vmFiles(survey)
   if (files.length === 0)
     throw new Refused('no task holds a virtual machine: no file of one is open')
-  const forms: { data: number; back: number }[] = []
-  const fits: Candidate[] = []
+  const tried: Tried<'data' | 'back'>[] = []
   for (const data of offsets(FILE, 8)) {
     const [first] = files
     const kvm = first?.block.word(data)
@@ -28,16 +27,14 @@ export function inferKvm(survey: Survey): void {
     const block = ground.block(kvm, KVM)
     for (const back of offsets(KVM, 8)) {
       if (block.word(back) !== first?.task.word(mm)) continue
-      const fit = count(forms.length, files, (file) => {
+      const fit = count(data, files, (file) => {
         const at = file.block.word(data)
         if (!ground.isPointer(at) || ground.word(at + BigInt(back)) !== file.task.word(mm))
           return false
         // mmu_notifier.mm is the same, behind the notifier's operations.
         return !ground.isStatic(ground.word(at + BigInt(back) - 8n))
       })
-      if (fit.agreed === 0) continue
-      forms.push({ data, back })
-      fits.push(fit)
+      if (fit.agreed > 0) tried.push({ form: { data, back }, fit })
     }
   }
   const rule = {
@@ -46,18 +43,9 @@ export function inferKvm(survey: Survey): void {
     // A descriptor can be passed on to another process.
     tolerance: 0.34,
   }
-  const at = (pick: (form: { data: number; back: number }) => number) =>
-    fits.map((fit) => ({ ...fit, offset: pick(forms[fit.offset] ?? { data: -1, back: -1 }) }))
-  const data = findings.choose(
-    'file.private_data',
-    'ptr',
-    at((form) => form.data),
-    rule,
-  )
-  const back = findings.choose(
-    'kvm.mm',
-    'struct mm_struct *',
-    at((form) => form.back),
+  const { data, back } = findings.chooseTogether(
+    tried,
+    { data: ['file.private_data', 'ptr'], back: ['kvm.mm', 'struct mm_struct *'] },
     rule,
   )
   for (const file of files) {

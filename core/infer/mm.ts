@@ -100,7 +100,7 @@ function hasKernelHalf(ground: Ground, pgd: bigint | undefined, top: Block): boo
  */
 export function inferMmPlaces({ ground, findings, mms }: Survey): void {
   const { symbols } = ground.host
-  const own = ground.block(symbols.address('init_mm') ?? 0n, MM)
+  const own = ground.block(symbols.address('init_mm'), MM)
   const text = symbols.address('_text') ?? symbols.address('_stext')
   const textEnd = symbols.address('_etext')
   const starts = [...offsets(own.length, 8)].filter(

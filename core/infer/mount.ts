@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Mounts and file systems: a file's directory entry hangs below the root of its mount, and both are on one file system.
 
-import { count, offsets, Refused, type Candidate } from './findings.ts'
+import { count, offsets, Refused, type Candidate, type Tried } from './findings.ts'
 import { type Block, type Ground } from './ground.ts'
 import { type Survey } from './survey.ts'
 
@@ -22,7 +22,9 @@ export function inferFileSystems(survey: Survey): void {
       count(offset, places, ({ mount, above }) => {
         const at = ground.word(mount + BigInt(offset))
         // What lies on no directory (pipes, sockets) is its own parent, and no root.
-        return above.length === 1 && at !== above[0] ? undefined : above.includes(at ?? 0n)
+        return above.length === 1 && at !== above[0]
+          ? undefined
+          : at !== undefined && above.includes(at)
       }),
     ),
     { of: 'open files', evidence: "it is above the file's directory entry", tolerance: 0.02 },
@@ -87,35 +89,35 @@ function inferMapping(
 function placesOf({ ground, findings, files }: Survey) {
   const path = findings.at('file.f_path')
   const parent = BigInt(findings.at('dentry.d_parent'))
-  return [...files.values()].map(({ block }) => {
+  return [...files.values()].flatMap(({ block }) => {
     const above: bigint[] = []
-    let at = block.word(path + 8) ?? 0n
+    const mount = block.word(path)
+    let at = block.word(path + 8)
+    if (mount === undefined || at === undefined) return []
     while (above.length < MAX_DEPTH && !above.includes(at)) {
       above.push(at)
       at = ground.word(at + parent) ?? at
     }
-    return { mount: block.word(path) ?? 0n, above }
+    return [{ mount, above }]
   })
 }
 
 /** d_sb leads to a super block, and s_type of that to a static file_system_type, whose name is a word. */
 function inferSuperBlocks({ ground, findings, dentries }: Survey): void {
-  const forms: { sb: number; type: number; name: number }[] = []
-  const fits: Candidate[] = []
+  const tried: Tried<'sb' | 'type' | 'name'>[] = []
   const all = [...dentries.values()]
   for (const sb of offsets(DENTRY, 8)) {
     if (!all.every((dentry) => ground.isPointer(dentry.word(sb)))) continue
     for (const type of offsets(SUPER_BLOCK, 8)) {
       for (const name of [0, 8]) {
-        const fit = count(forms.length, all, (dentry) => {
-          const at = ground.word((dentry.word(sb) ?? 0n) + BigInt(type))
+        const fit = count(sb, all, (dentry) => {
+          const block = dentry.word(sb)
+          const at = block === undefined ? undefined : ground.word(block + BigInt(type))
           if (at === undefined || !ground.isStatic(at)) return false
           const text = ground.word(at + BigInt(name))
           return text !== undefined && /^[a-z0-9][\w.-]{1,31}$/.test(ground.text(text, 33) ?? '')
         })
-        if (fit.against > 0 || fit.agreed === 0) continue
-        forms.push({ sb, type, name })
-        fits.push(fit)
+        if (fit.against === 0 && fit.agreed > 0) tried.push({ form: { sb, type, name }, fit })
       }
     }
   }
@@ -123,27 +125,13 @@ function inferSuperBlocks({ ground, findings, dentries }: Survey): void {
     of: 'directory entries',
     evidence: 'd_sb, s_type and name lead to the name of a file system',
   }
-  const at = (pick: (form: { sb: number; type: number; name: number }) => number) =>
-    fits.map((fit) => ({
-      ...fit,
-      offset: pick(forms[fit.offset] ?? { sb: -1, type: -1, name: -1 }),
-    }))
-  findings.choose(
-    'dentry.d_sb',
-    'struct super_block *',
-    at(({ sb }) => sb),
-    rule,
-  )
-  findings.choose(
-    'super_block.s_type',
-    'struct file_system_type *',
-    at(({ type }) => type),
-    rule,
-  )
-  findings.choose(
-    'file_system_type.name',
-    'ptr',
-    at(({ name }) => name),
+  findings.chooseTogether(
+    tried,
+    {
+      sb: ['dentry.d_sb', 'struct super_block *'],
+      type: ['super_block.s_type', 'struct file_system_type *'],
+      name: ['file_system_type.name', 'ptr'],
+    },
     rule,
   )
 }
@@ -165,7 +153,8 @@ function inferNumbers(
     [...offsets(INODE, 8)].map((offset) => {
       const seen = new Set<string>()
       return count(offset, unique, ({ block, superBlock, at }) => {
-        const number = block.word(offset) ?? 0n
+        const number = block.word(offset)
+        if (number === undefined) return undefined
         const key = `${superBlock} ${number}`
         const isNew = !seen.has(key)
         seen.add(key)

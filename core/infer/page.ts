@@ -72,15 +72,21 @@ export function inferFolios({ ground, findings }: Survey): void {
   const { vmemmap } = ground.host.bases
   const at = (pfn: number) => vmemmap + BigInt(pfn * size)
   // A tail holds the head's address with bit 0 set, or (7.1) a mask; one of another folio stands behind a head.
-  const isTail = (pfn: number) =>
-    ((ground.word(at(pfn) + BigInt(link.offset ?? 0)) ?? 0n) & 1n) === 1n
-  const isHead = (pfn: number) =>
-    (((ground.word(at(pfn) + BigInt(flags)) ?? 0n) >> BigInt(head)) & 1n) === 1n
+  // Both are undefined where the dump lacks the struct page.
+  const bit = (pfn: number, offset: number, number: number): boolean | undefined => {
+    const word = ground.word(at(pfn) + BigInt(offset))
+    return word === undefined ? undefined : ((word >> BigInt(number)) & 1n) === 1n
+  }
+  const tail = link.offset
+  const isTail = (pfn: number) => bit(pfn, tail, 0)
+  const isHead = (pfn: number) => bit(pfn, flags, head)
   const folios: { second: Block; pages: number }[] = []
   for (let pfn = 0; pfn < SCANNED && folios.length < FOLIOS; pfn++) {
-    if (!isHead(pfn) || isTail(pfn) || !isTail(pfn + 1)) continue
+    if (isHead(pfn) !== true || isTail(pfn) !== false || isTail(pfn + 1) !== true) continue
     let pages = 2
-    while (pages <= 1 << MAX_ORDER && isTail(pfn + pages)) pages++
+    while (pages <= 1 << MAX_ORDER && isTail(pfn + pages) === true) pages++
+    // Where a struct page is missing, nobody knows whether the folio ends there.
+    if (isTail(pfn + pages) === undefined) continue
     folios.push({ second: ground.block(at(pfn + 1), size), pages })
   }
   const bytes = [...offsets(size, 1)].map((offset) =>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Memslots in two sets of red-black trees (since 5.17): each slot has a node for either set of its address space.
 
-import { count, Refused, type Candidate } from './findings.ts'
+import { count, Refused, type Candidate, type Tried } from './findings.ts'
 import { KVM } from './kvm.ts'
 import { isRbRoot, rbNode, rbNodes } from './rbtree.ts'
 import { Mapped, type MetSlot, slotForms, type SlotForm, slotNumbers } from './slots.ts'
@@ -135,8 +135,7 @@ function choosePointers(
   trees: readonly Tree[],
 ): { memslots: number; root: number } {
   const roots = new Set(trees.map(({ at }) => at))
-  const forms: { memslots: number; root: number }[] = []
-  const fits: Candidate[] = []
+  const tried: Tried<'memslots' | 'root'>[] = []
   for (let memslots = 0; memslots + 16 <= KVM; memslots += 8) {
     const [first] = kvms
     const set = first?.[1].block.word(memslots)
@@ -144,28 +143,25 @@ function choosePointers(
     const root = [...roots].map((at) => Number(at - set)).filter((r) => r >= 0 && r < SET)
     if (root.length === 0) continue
     const nearest = Math.min(...root)
-    const fit = count(forms.length, kvms, ([kvm, { block }]) => {
+    const fit = count(memslots, kvms, ([kvm, { block }]) => {
       const [own, other] = [block.word(memslots), block.word(memslots + 8)]
       if (!isInside(kvm, own) || !isInside(kvm, other) || own === other) return false
       const top = ground.word(other + BigInt(nearest))
       return roots.has(own + BigInt(nearest)) && (top === 0n || roots.has(other + BigInt(nearest)))
     })
-    forms.push({ memslots, root: nearest })
-    fits.push(fit)
+    tried.push({ form: { memslots, root: nearest }, fit })
   }
   const rule = {
     of: 'virtual machines',
     evidence: 'two pointers into struct kvm itself, with a tree of memslots behind',
   }
-  const at = (pick: (form: { memslots: number; root: number }) => number) =>
-    fits.map((fit) => ({ ...fit, offset: pick(forms[fit.offset] ?? { memslots: -1, root: -1 }) }))
   const memslots = findings.choose(
     'kvm.memslots',
     'ptr[2]',
-    at((f) => f.memslots),
+    tried.map(({ fit }) => fit),
     rule,
   )
-  const root = forms.find((form) => form.memslots === memslots)?.root ?? 0
+  const root = tried.find(({ form }) => form.memslots === memslots)?.form.root ?? 0
   const { agreed = 0, against = 0 } = findings.get('kvm.memslots') ?? {}
   findings.add('kvm_memslots.gfn_tree', 'struct rb_root', { offset: root, agreed, against }, rule)
   return { memslots, root }

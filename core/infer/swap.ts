@@ -23,7 +23,7 @@ export function inferSwap(survey: Survey): void {
   if (number === 0)
     throw new Refused('no swap device was ever switched on, so none can be looked at')
   survey.swaps = Array.from({ length: number }, (_, i) =>
-    ground.block(ground.word(table + BigInt(8 * i)) ?? 0n, INFO),
+    ground.block(ground.word(table + BigInt(8 * i)), INFO),
   )
   const devices = survey.swaps
   const of = 'swap devices'
@@ -46,19 +46,24 @@ export function inferSwap(survey: Survey): void {
     { of, evidence: 'it is an open file with a name' },
   )
   const inode = BigInt(findings.at('file.f_inode'))
-  const isBlock = (device: Block): boolean => {
-    const at = ground.word((device.word(file) ?? 0n) + inode) ?? 0n
-    const mode = ground.u32(at + BigInt(findings.at('inode.i_mode'))) ?? 0
-    return (mode & S_IFMT) === S_IFBLK
+  const i_mode = BigInt(findings.at('inode.i_mode'))
+  /** Undefined where the dump lacks the file or its inode. */
+  const isBlock = (device: Block): boolean | undefined => {
+    const open = device.word(file)
+    const at = open === undefined ? undefined : ground.word(open + inode)
+    const mode = at === undefined ? undefined : ground.u32(at + i_mode)
+    return mode === undefined ? undefined : (mode & S_IFMT) === S_IFBLK
   }
   findings.choose(
     'swap_info_struct.flags',
     'u64',
     [...offsets(INFO, 8)].map((offset) =>
       count(offset, devices, (device) => {
-        const flags = device.word(offset) ?? 0n
-        const isKind = ((flags & BLKDEV) !== 0n) === isBlock(device)
-        return (flags & IN_USE) === IN_USE && flags < 0x10000n && isKind
+        const flags = device.word(offset)
+        const isKind = isBlock(device)
+        if (flags === undefined || isKind === undefined) return undefined
+        const isSame = ((flags & BLKDEV) !== 0n) === isKind
+        return (flags & IN_USE) === IN_USE && flags < 0x10000n && isSame
       }),
     ),
     { of, evidence: 'used and writable, a partition where the file is one, and no unknown bits' },
@@ -75,8 +80,11 @@ function numberAt(ground: Ground, symbol: string): number {
 /** Pages in all are total_swap_pages; less those in use they are nr_swap_pages; `max` counts the header too. */
 function inferPages({ ground, findings }: Survey, devices: readonly Block[]): void {
   const { symbols } = ground.host
-  const total = BigInt.asIntN(64, ground.word(symbols.address('total_swap_pages') ?? 0n) ?? -1n)
-  const free = BigInt.asIntN(64, ground.word(symbols.address('nr_swap_pages') ?? 0n) ?? -1n)
+  const total = ground.word(symbols.address('total_swap_pages'))
+  const free = ground.word(symbols.address('nr_swap_pages'))
+  if (total === undefined || free === undefined || devices.some(({ length }) => length < INFO)) {
+    throw new Refused('the counts of all swap devices, or a device, are not in the dump')
+  }
   const sum = (offset: number) =>
     devices.reduce((all, one) => all + BigInt(one.u32(offset) ?? 0), 0n)
   const pages = [...offsets(INFO, 4)].filter((offset) => sum(offset) === total)

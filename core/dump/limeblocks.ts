@@ -97,7 +97,9 @@ function fromEnd(file: FileBytes): Blocks | undefined {
       if (!block.packed) return undefined
       list.push(block)
       checkCount(file, list, at)
-    } catch {
+    } catch (error) {
+      // It was found by a length alone, so what stands there may be anything: then the walk from the start tells more.
+      if (!(error instanceof DumpError)) throw error
       return undefined
     }
     end = at

@@ -81,9 +81,9 @@ export function describeInverted(t: TranslationFacts): string | undefined {
 
 /** Who was asked: `qemu-system-x86 pid 183`. */
 export function describeSubject({ subject }: TranslationFacts): string {
-  return subject.pid < 0
+  return subject.pid === null
     ? 'a process that is gone'
-    : `${printable(subject.comm)} pid ${subject.pid}`
+    : `${printable(subject.comm ?? '-')} pid ${subject.pid}`
 }
 
 /**

@@ -43,30 +43,20 @@ export function translate(vm: Vm, gpa: number): Translation {
   return new Translation(vm, gpa, slot, walked, outcomeOf(vm, slot, walked))
 }
 
-/** The answer for one guest physical address. Immutable; VMA and page are looked up when first asked for. */
+/**
+ * The answer for one guest physical address. Immutable; VMA and page are looked up when first asked for. What each fact
+ * is, `TranslationFacts` says.
+ */
 export class Translation implements Translated {
-  /** Who was asked. */
   readonly subject: Subject
-  /** The guest physical address. */
   readonly gpa: number
-  /** What became of it. */
   readonly state: TranslationState
-  /** One sentence that says why it is so. */
   readonly reason: string
-  /** The host virtual address in the VMM's process, or null without a memslot. */
   readonly hva: bigint | null
-  /**
-   * The host physical address, or null when no frame is behind it. For `poisoned` the frame that was lost, for
-   * `migrating` the old one.
-   */
   readonly hpa: number | null
-  /** The size of the mapping in bytes (4096, 2 MiB, 1 GiB), or null when nothing is mapped. */
   readonly pageSize: number | null
-  /** The memslot that holds the address, or null. */
   readonly slot: Memslot | null
-  /** The page walk with every entry, or null without a memslot, and for pages of guest_memfd, which are not mapped. */
   readonly walk: PageWalk | null
-  /** Where a swapped page is, else null. */
   readonly swap: SwapPlace | null
   /** The virtual machine. */
   readonly vm: Vm
@@ -84,7 +74,7 @@ export class Translation implements Translated {
       ...vm.salvaged,
       ...(slot?.salvaged === undefined ? [] : [`memslot ${slotName(slot)}: ${slot.salvaged}`]),
     ])
-    this.subject = { pid: task?.pid ?? -1, comm: task?.comm ?? '-', vmName: vm.name }
+    this.subject = { pid: task?.pid ?? null, comm: task?.comm ?? null, vmName: vm.name }
     this.gpa = gpa
     this.state = outcome.state
     this.reason = outcome.reason

@@ -33,25 +33,37 @@ export type TranslationState =
 
 /** Who was asked: the VMM's task and its virtual machine, for headings. */
 export interface Subject {
-  readonly pid: number
-  readonly comm: string
+  /** Of the VMM's task; null when that is gone, and only the virtual machine is left. */
+  readonly pid: number | null
+  readonly comm: string | null
   /** The guest's name from the VMM's command line, or null. */
   readonly vmName: string | null
 }
 
 /** The facts of a translation; `Translation` adds the text, JSON and what is looked up when asked. */
 export interface TranslationFacts {
+  /** Who was asked. */
   readonly subject: Subject
+  /** The guest physical address. */
   readonly gpa: number
+  /** What became of it. */
   readonly state: TranslationState
   /** One sentence that says why it is so. */
   readonly reason: string
+  /** The host virtual address in the VMM's process, or null without a memslot. */
   readonly hva: bigint | null
+  /**
+   * The host physical address, or null when no frame is behind it. For `poisoned` the frame that was lost, for
+   * `migrating` the old one.
+   */
   readonly hpa: number | null
-  /** Of the mapping, in bytes: 4096, 2 MiB or 1 GiB; null when nothing is mapped. */
+  /** The size of the mapping in bytes (4096, 2 MiB, 1 GiB), or null when nothing is mapped. */
   readonly pageSize: number | null
+  /** The memslot that holds the address, or null. */
   readonly slot: Memslot | null
+  /** The page walk with every entry, or null without a memslot, and for pages of guest_memfd, which are not mapped. */
   readonly walk: PageWalk | null
+  /** Where a swapped page is, else null. */
   readonly swap: SwapPlace | null
 }
 

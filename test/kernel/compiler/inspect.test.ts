@@ -85,6 +85,7 @@ suite('completion tells kinds and signatures', () => {
 const inspections: readonly (readonly [code: string, detail: number, text: RegExp])[] = [
   ['dump.ta|sk', 0, /HostDump\.task\(selector: [^]*\): Task<Vm>\n\nThe task of a pid/],
   ['dump.task|', 0, /The task of a pid/],
+  ['qemuVtop(dump.task(1), 0).hpa|', 0, /Translation\.hpa[^]*The host physical address, or null/],
   ['qemuVtop(|', 0, /^function qemuVtop\(subject[^]*Translates a guest physical address/],
   ['qemuVtop(dump.task(183), |', 0, /^function qemuVtop/],
   [

@@ -36,6 +36,16 @@ export interface TrueTranslation {
   readonly content_in_dump?: string
 }
 
+/** What this project calls each state of the records. */
+export const stateOf = {
+  present: 'mapped',
+  swapped: 'swapped',
+  hwpoison: 'poisoned',
+  special: 'marker',
+  none: 'unmapped',
+  'no-memslot': 'no-slot',
+} as const satisfies Record<TrueTranslation['state'], string>
+
 /** A virtual machine of the host. */
 export interface TrueVm {
   readonly name: string

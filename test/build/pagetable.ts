@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Writes x86-64 page tables, and the entries that Linux puts into them.
 
+import { type PagingRules } from '../../core/paging/x86_64.ts'
 import { type BuiltMemory } from './memory.ts'
+
+/** How a kernel of today writes its entries, on a host with four levels and without memory encryption. */
+export const rulesOfToday: PagingRules = {
+  levels: 4,
+  inverts: true,
+  encryptionHigh: 0,
+  uffdWp: true,
+  savedDirty: true,
+}
 
 /** What a table can be put at: gives the host physical address of a page of zeros. */
 type NewPage = () => number

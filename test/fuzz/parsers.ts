@@ -7,7 +7,6 @@ import { readSystemMap } from '../../core/debug/systemmap.ts'
 import { bytesAsFile } from '../../core/dump/file.ts'
 import { parseNotes, writeNotes } from '../../core/dump/notes.ts'
 import { qemuCpus } from '../../core/dump/qemunote.ts'
-import { type PagingRules } from '../../core/paging/x86_64.ts'
 import { scan } from '../../core/paging/scan.ts'
 import { walk } from '../../core/paging/walk.ts'
 import { readBtf } from '../../core/types/btf.ts'
@@ -19,6 +18,7 @@ import { zstdFrame } from '../build/kdump.ts'
 import { lz4Block, lzoBlock, snappyBlock } from '../build/lz.ts'
 import { patterned } from '../build/pages.ts'
 import { type FuzzTarget } from './target.ts'
+import { rulesOfToday } from '../build/pagetable.ts'
 
 const page = patterned([7]).get(7) ?? new Uint8Array(4096)
 
@@ -96,13 +96,6 @@ function readTypes(bytes: Uint8Array): boolean {
   return declareStructs(types, { module: './view.js', roots: ['kvm'] }).length > 0
 }
 
-const rules: PagingRules = {
-  levels: 4,
-  inverts: true,
-  encryptionHigh: 0,
-  uffdWp: true,
-  savedDirty: true,
-}
 const tableCount = 8
 
 /** Eight tables of which each may point at each: the last level's entries become tables and pages by damage. */
@@ -125,9 +118,10 @@ function walkAll(bytes: Uint8Array): boolean {
         ? bytes.subarray(pfn * 4096, (pfn + 1) * 4096)
         : ({ why: 'hole', detail: 'no memory' } as const),
   }
-  for (const address of [0n, 0x7f1234567000n, 0xffff888000000000n]) walk(memory, rules, 0, address)
+  for (const address of [0n, 0x7f1234567000n, 0xffff888000000000n])
+    walk(memory, rulesOfToday, 0, address)
   let seen = 0
-  scan(memory, rules, 0, 0, 1 << 20, (_vpn, count) => (seen += count))
+  scan(memory, rulesOfToday, 0, 0, 1 << 20, (_vpn, count) => (seen += count))
   return seen > 0
 }
 

@@ -11,17 +11,9 @@ import { hostParts } from '../../build/hostparts.ts'
 import { withoutPages } from '../../build/lostpages.ts'
 import { seededRandom } from '../../build/random.ts'
 import { kernels, realDump } from '../../place.ts'
-import { type TrueTranslation, truthOf, type TrueVm } from '../../truth.ts'
+import { stateOf, type TrueTranslation, truthOf, type TrueVm } from '../../truth.ts'
 
 const TRIALS = 8
-const states = {
-  present: 'mapped',
-  swapped: 'swapped',
-  hwpoison: 'poisoned',
-  special: 'marker',
-  none: 'unmapped',
-  'no-memslot': 'no-slot',
-} as const
 /** What the missing pages of a trial say of themselves. */
 const NAMED = /was taken away/
 
@@ -119,7 +111,7 @@ function isTruth(given: Translation, wanted: TrueTranslation): boolean {
     assert.equal(given.hpa, null)
     return false
   }
-  assert.equal(given.state, states[wanted.state], where)
+  assert.equal(given.state, stateOf[wanted.state], where)
   assert.equal(given.hva, wanted.hva === undefined ? null : BigInt(wanted.hva), where)
   assert.equal(given.hpa, wanted.hpa === undefined ? null : parseInt(wanted.hpa), where)
   if (wanted.state === 'swapped') {

@@ -7,14 +7,9 @@ import { walk, type Frames, type PageWalk } from '../../../core/paging/walk.ts'
 import { type PagingRules } from '../../../core/paging/x86_64.ts'
 import { PhysicalMemory } from '../../../core/space/physical.ts'
 import { BuiltMemory } from '../../build/memory.ts'
+import { rulesOfToday } from '../../build/pagetable.ts'
 
-const rules: PagingRules = {
-  levels: 4,
-  inverts: true,
-  encryptionHigh: 0,
-  uffdWp: true,
-  savedDirty: true,
-}
+const rules = rulesOfToday
 const fiveLevels: PagingRules = { ...rules, levels: 5 }
 
 const frames = (memory: BuiltMemory): Frames => new PhysicalMemory(memory)

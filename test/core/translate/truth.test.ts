@@ -10,7 +10,7 @@ import {
   type Vm,
 } from '../../../core/index.ts'
 import { kernels, realDump } from '../../place.ts'
-import { pagemapOf, truthOf, type TrueTranslation, type TrueVm } from '../../truth.ts'
+import { pagemapOf, stateOf, truthOf, type TrueTranslation, type TrueVm } from '../../truth.ts'
 
 // With the kernel's own types, and as a kernel without any: found in the dump.
 const ways = [
@@ -75,15 +75,7 @@ function checkTranslation(given: Translation, wanted: TrueTranslation) {
   const where = `${wanted.gpa} (${wanted.kind ?? wanted.state}): ${given.reason}`
   assert.equal(given.hva, wanted.hva === undefined ? null : BigInt(wanted.hva), where)
   assert.equal(given.slot?.id, wanted.slot, where)
-  const states = {
-    present: 'mapped',
-    swapped: 'swapped',
-    hwpoison: 'poisoned',
-    special: 'marker',
-    none: 'unmapped',
-    'no-memslot': 'no-slot',
-  } as const
-  assert.equal(given.state, states[wanted.state], where)
+  assert.equal(given.state, stateOf[wanted.state], where)
   assert.equal(given.hpa, wanted.hpa === undefined ? null : parseInt(wanted.hpa), where)
   if (wanted.state === 'swapped') {
     assert.equal(given.swap?.type, wanted.swap_type, where)

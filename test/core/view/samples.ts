@@ -7,9 +7,9 @@ import { type Memslot } from '../../../core/kvm/memslot.ts'
 import { type Page } from '../../../core/linux/page.ts'
 import { type Vma } from '../../../core/linux/vma.ts'
 import { walk, type Frames } from '../../../core/paging/walk.ts'
-import { type PagingRules } from '../../../core/paging/x86_64.ts'
 import { type Translated } from '../../../core/translate/translation.ts'
 import { type SlotMapInput } from '../../../core/view/chart.ts'
+import { rulesOfToday } from '../../build/pagetable.ts'
 
 /** The output of the crash extension of 2012 for `qemu-vtop -g 191579 -p 34de5840`, with PGD for PML. */
 export const seedText = `GUEST PHYSICAL    HOST VIRTUAL      HOST PHYSICAL
@@ -28,14 +28,6 @@ ffff8806edca49e0 7f05d7e00000 7f0697e00000 80120073
 
       PAGE        PHYSICAL      MAPPING       INDEX CNT FLAGS
 ffffea00153e8a18 611de5000                0 7f9e743e5  0 c0000000008000`
-
-const rules: PagingRules = {
-  levels: 4,
-  inverts: true,
-  encryptionHigh: 0,
-  uffdWp: true,
-  savedDirty: true,
-}
 
 /** Physical memory with these 64-bit words in it. */
 export function framesWith(words: Readonly<Record<number, bigint>>): Frames {
@@ -115,7 +107,7 @@ export const seed: Translated = {
   hpa: 0x611de5840,
   pageSize: 0x200000,
   slot,
-  walk: walk(framesWith({ ...upper, 0x736871328: 0x8000000611c000e7n }), rules, root, hva),
+  walk: walk(framesWith({ ...upper, 0x736871328: 0x8000000611c000e7n }), rulesOfToday, root, hva),
   swap: null,
   vma,
   page,
@@ -124,7 +116,7 @@ export const seed: Translated = {
 /** The same address, as it would be when its last entry were another. */
 function withPte(pte: bigint): Translated['walk'] {
   const table = { 0x736871328: 0x5a0000067n, 0x5a0000f28: pte }
-  return walk(framesWith({ ...upper, ...table }), rules, root, hva)
+  return walk(framesWith({ ...upper, ...table }), rulesOfToday, root, hva)
 }
 
 const notMapped = { ...seed, hpa: null, pageSize: null, page: null }
@@ -186,7 +178,7 @@ export const samples: Readonly<Record<string, Translated>> = {
     ...notMapped,
     state: 'not-in-dump',
     reason: 'the page table at 0x736871000 is not in the dump: left out at dump level 31',
-    walk: walk(framesWith(upper), rules, root, hva),
+    walk: walk(framesWith(upper), rulesOfToday, root, hva),
     vma: null,
   },
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { kernels, realDump } from '../../place.ts'
-import { truthOf } from '../../truth.ts'
+import { stateOf, truthOf } from '../../truth.ts'
 import { command, commandFile } from './command.ts'
 
 interface Answer {
@@ -103,15 +103,6 @@ test(
     )
   },
 )
-
-const stateOf: Readonly<Record<string, string>> = {
-  present: 'mapped',
-  swapped: 'swapped',
-  hwpoison: 'poisoned',
-  special: 'marker',
-  none: 'unmapped',
-  'no-memslot': 'no-slot',
-}
 
 for (const kernel of kernels) {
   const real = realDump(kernel)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The same dump in every format that makedumpfile writes: the same pages, and the same answers.
+// The same dump in every format that makedumpfile and other tools write: the same pages, and the same answers.
 
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,10 +9,11 @@ import { after, before, describe, it } from 'node:test'
 import { codecs } from '../../core/codec/index.ts'
 import { openPages } from '../../core/dump/open.ts'
 import { isZero } from '../../core/dump/pagecache.ts'
-import { DumpError, type HostDump, openDump, qemuVtop } from '../../core/index.ts'
+import { DumpError, type HostDump, openDump, type OpenOptions, qemuVtop } from '../../core/index.ts'
 import { realDump } from '../place.ts'
 import { truthOf } from '../truth.ts'
 import { copyAsElf, halfOf, makedumpfile, noMakedumpfile } from './makedumpfile.ts'
+import { writeKdump, writeLime, writeRaw } from './rewritten.ts'
 
 const KERNEL = '5.10'
 const { path: original, skip: noDump } = realDump(KERNEL)
@@ -31,6 +32,15 @@ interface Row {
   readonly needs?: string
   /** Pages of zeros are left out, and nothing in the file tells them from others that are. */
   readonly zeros?: boolean
+}
+
+/** What makedumpfile does not write. */
+interface RewrittenRow {
+  readonly name: string
+  readonly format: string
+  readonly codec?: string
+  /** Makes the file, and gives what it must be opened with. */
+  readonly make: (path: string) => OpenOptions
 }
 
 const one = (name: string, args: readonly string[]) => () => {
@@ -89,6 +99,57 @@ const rows: readonly Row[] = [
     },
   },
 ]
+
+const rewritten: readonly RewrittenRow[] = [
+  ...(['snappy', 'zstd'] as const).map((codec) => ({
+    name: `kdump, ${codec}`,
+    format: 'kdump-compressed',
+    codec,
+    make(path: string) {
+      writeKdump(original, path, codec)
+      return {}
+    },
+  })),
+  ...([false, true] as const).map((packed) => ({
+    name: packed ? 'AVML, packed' : 'LiME',
+    format: packed ? 'AVML' : 'LiME',
+    ...(packed ? { codec: 'snappy' } : {}),
+    make(path: string) {
+      writeLime(original, path, packed)
+      return {}
+    },
+  })),
+  {
+    name: 'raw memory in many ranges',
+    format: 'raw',
+    make: (path) => ({ format: 'raw', ranges: writeRaw(original, path) }),
+  },
+]
+
+describe(`The dump of ${KERNEL} written again`, { skip: noDump }, () => {
+  let wanted: string[]
+  before(() => {
+    const dump = openDump(original)
+    wanted = answers(dump)
+    dump.close()
+  })
+
+  for (const { name, format, codec, make } of rewritten) {
+    const reason = codec === undefined || codecs.has(codec) ? false : `codec ${codec} is not built`
+    it(`gives the same pages and answers: ${name}`, { skip: reason }, () => {
+      const path = at(`rewritten-${name.replace(/\W+/g, '-')}`)
+      const options = make(path)
+      const { differ, equal, lacking } = compare([path], options)
+      assert.deepEqual([differ, lacking], [0, 0])
+      assert.ok(equal > 20_000)
+      const other = openDump(path, options)
+      assert.equal(other.facts.format, format)
+      assert.deepEqual(answers(other), wanted)
+      other.close()
+      rmSync(path)
+    })
+  }
+})
 
 describe(`The dump of ${KERNEL} by makedumpfile`, { skip }, () => {
   let dump: HostDump
@@ -157,31 +218,31 @@ describe(`The dump of ${KERNEL} by makedumpfile`, { skip }, () => {
       if (answer !== wanted[i]) assert.match(answer, why)
     }
   }
-
-  // Every page of the original, in the other files.
-  function compare(files: readonly string[]) {
-    const a = openPages(original)
-    const b = openPages(files)
-    const details = new Set<string>()
-    let [equal, differ, lacking, zerosLacking] = [0, 0, 0, 0]
-    for (let pfn = 0; pfn < a.endPfn; pfn++) {
-      const page = a.page(pfn)
-      if (!(page instanceof Uint8Array)) continue
-      const other = b.page(pfn)
-      if (other instanceof Uint8Array) {
-        if (Buffer.compare(page, other) === 0) equal++
-        else differ++
-      } else {
-        lacking++
-        if (isZero(page)) zerosLacking++
-        details.add(`${other.why}: ${other.detail}`)
-      }
-    }
-    a.close()
-    b.close()
-    return { equal, differ, lacking, zerosLacking, details }
-  }
 })
+
+/** Every page of the original, in the other files. */
+function compare(files: readonly string[], options: OpenOptions = {}) {
+  const a = openPages(original)
+  const b = openPages(files, options)
+  const details = new Set<string>()
+  let [equal, differ, lacking, zerosLacking] = [0, 0, 0, 0]
+  for (let pfn = 0; pfn < a.endPfn; pfn++) {
+    const page = a.page(pfn)
+    if (!(page instanceof Uint8Array)) continue
+    const other = b.page(pfn)
+    if (other instanceof Uint8Array) {
+      if (Buffer.compare(page, other) === 0) equal++
+      else differ++
+    } else {
+      lacking++
+      if (isZero(page)) zerosLacking++
+      details.add(`${other.why}: ${other.detail}`)
+    }
+  }
+  a.close()
+  b.close()
+  return { equal, differ, lacking, zerosLacking, details }
+}
 
 /** All recorded translations as JSON, or why there is none. */
 function answers(dump: HostDump): string[] {

@@ -93,18 +93,8 @@ class ElfPages implements PageSource {
     return isPfn(pfn) && this.#segments.memory.touch(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE)
   }
 
-  *memory(): Generator<FrameRange> {
-    let [from, to] = [0, 0]
-    for (const { start, end } of this.#segments.memory.list) {
-      const first = Math.floor(start / PAGE_SIZE)
-      // A page may be put together of several segments.
-      if (first > to) {
-        if (to > from) yield [from, to]
-        from = first
-      }
-      to = Math.ceil(end / PAGE_SIZE)
-    }
-    if (to > from) yield [from, to]
+  memory(): Iterable<FrameRange> {
+    return this.#segments.memory.frames()
   }
 
   close(): void {

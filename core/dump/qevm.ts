@@ -8,6 +8,7 @@ import {
   PAGE_SIZE,
   type DumpFacts,
   type DumpFormat,
+  type FrameRange,
   type Missing,
   type Note,
   type PageSource,
@@ -141,6 +142,10 @@ class QevmPages implements PageSource {
 
   exists(pfn: number): boolean {
     return this.#rangeOf(pfn) !== undefined
+  }
+
+  memory(): Iterable<FrameRange> {
+    return this.#map.frames()
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import {
   missingBy,
   PAGE_SIZE,
   type DumpFacts,
+  type FrameRange,
   type Missing,
   type Note,
   type PageSource,
@@ -63,6 +64,10 @@ export class RangePages implements PageSource {
 
   exists(pfn: number): boolean {
     return this.#ranges.touch(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE)
+  }
+
+  memory(): Iterable<FrameRange> {
+    return this.#ranges.frames()
   }
 
   close(): void {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Ranges of physical memory and where their bytes lie in a file: sorted, without overlaps.
 
+import { type FrameRange, PAGE_SIZE } from './format.ts'
+
 /** Physical addresses from `start` to below `end`, whose bytes begin at `offset` of the file. */
 export interface Range {
   readonly start: number
@@ -40,6 +42,21 @@ export class Ranges {
       else low = middle + 1
     }
     return this.list[low]
+  }
+
+  /** The frames that a range has some byte of, as runs in ascending order. */
+  *frames(): Generator<FrameRange> {
+    let [from, to] = [0, 0]
+    for (const { start, end } of this.list) {
+      const first = Math.floor(start / PAGE_SIZE)
+      // A page may be put together of several ranges.
+      if (first > to) {
+        if (to > from) yield [from, to]
+        from = first
+      }
+      to = Math.ceil(end / PAGE_SIZE)
+    }
+    if (to > from) yield [from, to]
   }
 
   /** Whether some byte from `start` to below `end` is in a range. */

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { PAGE_SIZE } from '../../../core/dump/format.ts'
 import { Ranges } from '../../../core/dump/ranges.ts'
 
 describe('Ranges', () => {
@@ -32,6 +33,26 @@ describe('Ranges', () => {
           ranges.end,
           Math.max(0, ...list.filter((one) => one.end > one.start).map(({ end }) => end)),
         )
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('gives the frames that it touches as runs, as asking each frame does', () => {
+    const range = fc.record({ start: fc.nat(20 * PAGE_SIZE), length: fc.nat(3 * PAGE_SIZE) })
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 12 }), (given) => {
+        const ranges = new Ranges(
+          given.map(({ start, length }) => ({ start, end: start + length, offset: 0 })),
+        )
+        const asked: [number, number][] = []
+        for (let pfn = 0; pfn < 24; pfn++) {
+          if (!ranges.touch(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE)) continue
+          const last = asked.at(-1)
+          if (last?.[1] === pfn) last[1]++
+          else asked.push([pfn, pfn + 1])
+        }
+        assert.deepEqual([...ranges.frames()], asked)
       }),
       { numRuns: 200 },
     )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Opens a dump for a verb, and says what core throws in the command's way.
+import { readFileSync } from 'node:fs'
 import {
   DumpError,
   formatSize,
@@ -7,6 +8,7 @@ import {
   onProgress,
   openDump,
   type OpenOptions,
+  type RawRange,
   UsageError,
   type Work,
   type WorkDisplay,
@@ -20,7 +22,17 @@ export const fileFlags = {
   modules: { type: 'string' },
   'system-map': { type: 'string' },
   btf: { type: 'string' },
+  'raw-base': { type: 'string' },
+  'raw-range': { type: 'string', multiple: true },
+  'phys-base': { type: 'string' },
+  cr3: { type: 'string' },
+  vmcoreinfo: { type: 'string' },
 } as const
+
+/** What parseArgs gives for `fileFlags`. */
+type FileValues = {
+  readonly [K in keyof typeof fileFlags]?: (K extends 'raw-range' ? string[] : string) | undefined
+}
 
 /** Their part of a verb's help. */
 export const fileHelp = `For a dump whose kernel does not describe itself (no BTF, no kallsyms):
@@ -30,19 +42,55 @@ export const fileHelp = `For a dump whose kernel does not describe itself (no BT
                          /usr/lib/debug or an unpacked package
       --modules DIR      its modules, or their debug files
       --system-map FILE  its System.map
-      --btf FILE         a copy of its /sys/kernel/btf/vmlinux`
+      --btf FILE         a copy of its /sys/kernel/btf/vmlinux
+
+For raw memory, and for a dump in which the kernel is not found:
+
+      --raw-base HEX     the file is nothing but memory, from this address on
+      --raw-range OFFSET:START:LENGTH
+                         one part of such a file, each number in hex with 0x or
+                         in decimal; give it again for each part
+      --phys-base HEX    the kernel's phys_base
+      --cr3 HEX          CR3 of one of the processors
+      --vmcoreinfo FILE  the text of its VMCOREINFO`
 
 /** What was given behind these flags, as options of openDump. */
-export function filesGiven(values: {
-  readonly [K in keyof typeof fileFlags]?: string | undefined
-}): OpenOptions {
-  const { vmlinux, debuginfo, modules, btf, 'system-map': systemMap } = values
+export function filesGiven(values: FileValues): OpenOptions {
+  const { vmlinux, debuginfo, modules, btf, 'system-map': systemMap, vmcoreinfo, cr3 } = values
+  const { 'raw-base': base, 'raw-range': ranges, 'phys-base': physBase } = values
+  const isRaw = base !== undefined || ranges !== undefined
   return {
+    ...(isRaw && { format: 'raw' }),
+    ...(base !== undefined && { base }),
+    ...(ranges !== undefined && { ranges: ranges.map(rangeOf) }),
+    ...(physBase !== undefined && { physBase }),
+    ...(cr3 !== undefined && { cr3 }),
+    ...(vmcoreinfo !== undefined && { vmcoreinfo: textOf(vmcoreinfo) }),
     ...(vmlinux !== undefined && { vmlinux }),
     ...(debuginfo !== undefined && { debuginfo }),
     ...(modules !== undefined && { modules }),
     ...(systemMap !== undefined && { systemMap }),
     ...(btf !== undefined && { btf }),
+  }
+}
+
+function rangeOf(text: string): RawRange {
+  const parts = /^(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+):(0x[0-9a-f]+|\d+)$/i.exec(text)
+  if (parts === null) {
+    throw usageError(
+      `--raw-range '${text}' is not OFFSET:START:LENGTH, such as 0:0x100000000:0x80000000`,
+    )
+  }
+  const [, offset = '', start = '', length = ''] = parts
+  return { offset: BigInt(offset), start: BigInt(start), length: BigInt(length) }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CommandError(`cannot read the file of --vmcoreinfo: ${reason}`)
   }
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { kernels, realDump } from '../../place.ts'
 import { stateOf, truthOf } from '../../truth.ts'
+import { writeRaw } from '../../formats/rewritten.ts'
 import { command, commandFile } from './command.ts'
 
 interface Answer {
@@ -46,6 +47,10 @@ const wrong: Readonly<Record<string, readonly [readonly string[], string]>> = {
   'a file of addresses that is not there': [
     ['-g', '183', '-p', '@/no/such/file'],
     "cannot read addresses from /no/such/file: ENOENT: no such file or directory, open '/no/such/file'",
+  ],
+  'a range of raw memory that is none': [
+    ['--raw-range', '0:1', '-g', '183', '-p', '0'],
+    "--raw-range '0:1' is not OFFSET:START:LENGTH, such as 0:0x100000000:0x80000000",
   ],
   'an empty file of addresses': [['-g', '183', '-p', '@/dev/null'], 'no address in /dev/null'],
 }
@@ -181,3 +186,28 @@ test('a reader that goes away ends the command without a complaint', { skip }, a
   const code = await new Promise((resolve) => child.once('close', resolve))
   assert.deepEqual([code, stderr], [141, ''])
 })
+
+const small = realDump('5.10')
+test(
+  'raw memory gives what the dump gave, whose ranges are told',
+  { skip: small.skip },
+  async () => {
+    const raw = join(folder, 'memory.raw')
+    const ranges = writeRaw(small.path, raw).flatMap(({ offset, start, length }) => [
+      '--raw-range',
+      [offset, start, length].join(':'),
+    ])
+    const [vm] = truthOf('5.10').vms
+    assert.ok(vm)
+    const given = [
+      '-g',
+      String(vm.pid),
+      '-p',
+      ...vm.translations.slice(0, 20).map(({ gpa }) => gpa),
+    ]
+    const wanted = await command(['vtop', small.path, ...given])
+    const { code, stdout, stderr } = await command(['vtop', raw, ...ranges, ...given])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.equal(stdout, wanted.stdout)
+  },
+)

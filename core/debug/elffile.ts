@@ -9,7 +9,7 @@ import {
   Elf64_Ehdr,
   Elf64_Shdr,
   EM_X86_64,
-} from '../dump/elfheaders.ts'
+} from '../dump/elf/elfheaders.ts'
 import { type FileBytes } from '../dump/file.ts'
 import { parseNotes } from '../dump/notes.ts'
 import { FormatError, UnsupportedError } from '../errors.ts'

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { DumpError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { codeOf, descriptorAsFile, type FileBytes, openDescriptor, reasonOf } from './file.ts'
-import { checkFlatHeader, FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, isFlat } from './flat.ts'
-import { flatInFlat, readRecord } from './flat.ts'
+import { checkFlatHeader, FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, isFlat } from './flat/flat.ts'
+import { flatInFlat, readRecord } from './flat/flat.ts'
 
 const STDIN = '/dev/stdin'
 const PIECE_BYTES = 1 << 20

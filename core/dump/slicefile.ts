@@ -4,7 +4,7 @@
 import { ftruncateSync, writeSync } from 'node:fs'
 import { deflateSync } from 'node:zlib'
 import { writeStruct } from '../bytes/struct.ts'
-import { disk_dump_header, kdump_sub_header, KDUMP_SIGNATURE, page_desc } from './diskdump.ts'
+import { disk_dump_header, kdump_sub_header, KDUMP_SIGNATURE, page_desc } from './kdump/diskdump.ts'
 import { PAGE_SIZE, type FrameRange, type Note, type PageSource } from './format.ts'
 import { isSlice, sliceNote, writeNotes } from './notes.ts'
 import { isZero } from './pagecache.ts'

@@ -3,9 +3,9 @@
 
 import { readStruct } from '../bytes/struct.ts'
 import { UsageError } from '../errors.ts'
-import { disk_dump_header, DUMP_DH_COMPRESSED_INCOMPLETE } from './diskdump.ts'
+import { disk_dump_header, DUMP_DH_COMPRESSED_INCOMPLETE } from './kdump/diskdump.ts'
 import { type FileBytes } from './file.ts'
-import { type KdumpHeaders, readHeaders } from './kdumpheaders.ts'
+import { type KdumpHeaders, readHeaders } from './kdump/kdumpheaders.ts'
 
 /** More parts than anybody has written. */
 const MAX_PARTS = 1024

@@ -3,8 +3,8 @@
 
 import { FormatError } from '../errors.ts'
 import { type FileBytes } from './file.ts'
-import { type Block } from './limeblocks.ts'
-import { readChunk, walkFrames, type Frames } from './snappyframes.ts'
+import { type Block } from './lime/limeblocks.ts'
+import { readChunk, walkFrames, type Frames } from './lime/snappyframes.ts'
 
 // Chunks that are kept unpacked: 4 MiB, of 64 KiB each.
 const CHUNKS = 64

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { qemuCpus, type QemuCpu } from '../dump/qemunote.ts'
+import { qemuCpus, type QemuCpu } from '../dump/qemu/qemunote.ts'
 import { firstMapped } from '../paging/firstmapped.ts'
 import { walk } from '../paging/walk.ts'
 import { type Level, type PagingRules } from '../paging/x86_64.ts'

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { type QemuCpu } from '../dump/qemunote.ts'
+import { type QemuCpu } from '../dump/qemu/qemunote.ts'
 import { FaultError } from '../errors.ts'
 import { firstMapped } from '../paging/firstmapped.ts'
 import { walk } from '../paging/walk.ts'

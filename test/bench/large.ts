@@ -3,7 +3,7 @@
 
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { writeStruct } from '../../core/bytes/struct.ts'
-import { disk_dump_header, kdump_sub_header, page_desc } from '../../core/dump/diskdump.ts'
+import { disk_dump_header, kdump_sub_header, page_desc } from '../../core/dump/kdump/diskdump.ts'
 import { buildElf } from '../build/elf.ts'
 
 const PAGE = 4096

@@ -2,10 +2,10 @@
 // Random pages of a kdump a second, beside what zlib does with the same streams when nothing has to be found or read.
 
 import { inflateSync } from 'node:zlib'
-import { page_desc } from '../../core/dump/diskdump.ts'
+import { page_desc } from '../../core/dump/kdump/diskdump.ts'
 import { openFile } from '../../core/dump/file.ts'
 import { openPages } from '../../core/dump/open.ts'
-import { readHeaders } from '../../core/dump/kdumpheaders.ts'
+import { readHeaders } from '../../core/dump/kdump/kdumpheaders.ts'
 import { median } from './process.ts'
 
 /** Frames of a dump that are saved, those with a zlib stream of their own, and these streams, in one random order. */

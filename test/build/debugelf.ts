@@ -9,7 +9,7 @@ import {
   Elf64_Ehdr,
   Elf64_Shdr,
   EM_X86_64,
-} from '../../core/dump/elfheaders.ts'
+} from '../../core/dump/elf/elfheaders.ts'
 import { writeNotes } from '../../core/dump/notes.ts'
 
 const SHT_PROGBITS = 1

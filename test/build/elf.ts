@@ -19,7 +19,7 @@ import {
   PT_NOTE,
   type ElfHeader,
   type ProgramHeader,
-} from '../../core/dump/elfheaders.ts'
+} from '../../core/dump/elf/elfheaders.ts'
 import { type Note } from '../../core/dump/format.ts'
 import { writeNotes } from '../../core/dump/notes.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Writes flattened files, as makedumpfile -F and QEMU do, and worse.
 
-import { FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, FLAT_SIGNATURE } from '../../core/dump/flat.ts'
+import { FLAT_HEADER_BYTES, FLAT_RECORD_BYTES, FLAT_SIGNATURE } from '../../core/dump/flat/flat.ts'
 
 /** A record: bytes that go to an offset of the target. */
 export type FlatPart = readonly [target: number, bytes: Uint8Array]

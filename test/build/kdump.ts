@@ -12,7 +12,7 @@ import {
   page_desc,
   type DiskDumpHeader,
   type KdumpSubHeader,
-} from '../../core/dump/diskdump.ts'
+} from '../../core/dump/kdump/diskdump.ts'
 import { PAGE_SIZE, type Note } from '../../core/dump/format.ts'
 import { writeNotes } from '../../core/dump/notes.ts'
 import { lzoBlock, snappyBlock } from './lz.ts'

@@ -3,7 +3,7 @@
 
 import { writeStruct } from '../../core/bytes/struct.ts'
 import { maskedCrc32c } from '../../core/codec/crc32c.ts'
-import { AVML_MAGIC, lime_header, LIME_MAGIC } from '../../core/dump/limeblocks.ts'
+import { AVML_MAGIC, lime_header, LIME_MAGIC } from '../../core/dump/lime/limeblocks.ts'
 import { snappyBlock } from './lz.ts'
 
 export interface LimeBlock {

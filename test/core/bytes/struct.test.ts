@@ -22,8 +22,8 @@ import {
   disk_dump_header_32,
   kdump_sub_header,
   page_desc,
-} from '../../../core/dump/diskdump.ts'
-import { Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr } from '../../../core/dump/elfheaders.ts'
+} from '../../../core/dump/kdump/diskdump.ts'
+import { Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr } from '../../../core/dump/elf/elfheaders.ts'
 import { FormatError } from '../../../core/errors.ts'
 
 const mixed = struct('mixed', { a: u8, b: u16, c: u8, d: u64, e: i32, f: i64, name: chars(5) })

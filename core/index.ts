@@ -33,10 +33,10 @@ export { Vm, type VmList } from './kvm/vm.ts'
 export { Vcpu, type VcpuList } from './kvm/vcpu.ts'
 export { type RegisterName, type Registers } from './kvm/registers.ts'
 export { type Segment } from './kvm/vmcb.ts'
-export { type InternalSlot } from './kvm/internalslots.ts'
+export { type InternalSlot } from './kvm/memslots/internalslots.ts'
 export { GfnSet } from './kvm/gfnset.ts'
 export { type PrivatePage } from './kvm/guestmemfd.ts'
-export { type LostMemslot, type Memslot, type MemslotList } from './kvm/memslot.ts'
+export { type LostMemslot, type Memslot, type MemslotList } from './kvm/memslots/memslot.ts'
 export { Task, type TaskList } from './linux/task.ts'
 export { type OpenFile } from './linux/file.ts'
 export { type Vma } from './linux/vma.ts'
@@ -47,7 +47,7 @@ export {
   type SwapDevice,
   type SwapDevices,
   type SwapPlace,
-} from './linux/swap.ts'
+} from './linux/swap/swap.ts'
 export { type Bases, type Host } from './linux/host.ts'
 export { type DebugOptions } from './debug/debugfiles.ts'
 export { type DumpFacts } from './dump/format.ts'

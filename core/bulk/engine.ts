@@ -2,7 +2,7 @@
 // The compiled mappings of a virtual machine: by guest physical and by host virtual address, each made once.
 
 import { FaultError } from '../errors.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { translate } from '../translate/translate.ts'
 import { type UserSpace } from '../space/uva.ts'

@@ -2,7 +2,7 @@
 // Pages of a guest's memory as its page tables say, for the words of a mapping; swap entries are kept beside.
 
 import { type Vm } from '../kvm/vm.ts'
-import { type SwapEntry } from '../linux/swapentry.ts'
+import { type SwapEntry } from '../linux/swap/swapentry.ts'
 import { scan, type Visit } from '../paging/scan.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { type MappedSlot, type PageReader } from './mapping.ts'

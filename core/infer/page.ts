@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // struct page by what VMCOREINFO says of it for other tools, and the names of its flags from the kernel's own table.
 
-import { maxSwapFiles } from '../linux/swapentry.ts'
+import { maxSwapFiles } from '../linux/swap/swapentry.ts'
 import { count, offsets, Refused } from './findings.ts'
 import { type Block, type Ground } from './ground.ts'
 import { type Survey } from './survey.ts'

@@ -5,8 +5,8 @@ import { PAGE_SIZE } from '../dump/format.ts'
 import { CorruptError, FaultError, ifThere } from '../errors.ts'
 import { layout, optional, pointer, uint } from '../types/layout.ts'
 import { GfnSet } from './gfnset.ts'
-import { type Memslot } from './memslot.ts'
-import { type MemslotHost } from './slotform.ts'
+import { type Memslot } from './memslots/memslot.ts'
+import { type MemslotHost } from './memslots/slotform.ts'
 
 /** KVM_DIRTY_RING_MAX_ENTRIES of include/linux/kvm_dirty_ring.h. */
 const RING_LIMIT = 65536

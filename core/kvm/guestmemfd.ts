@@ -7,7 +7,7 @@ import { CorruptError } from '../errors.ts'
 import { type Linux } from '../linux/linux.ts'
 import { XArrays } from '../linux/xarray.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
-import { type Memslot } from './memslot.ts'
+import { type Memslot } from './memslots/memslot.ts'
 
 /** KVM_MEMORY_ATTRIBUTE_PRIVATE of include/uapi/linux/kvm.h, in the value that an XArray keeps shifted by one. */
 const PRIVATE = 1n << 3n

@@ -4,11 +4,11 @@
 import { hex, parseAddress } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { DumpError, FaultError, MissingError, UnsupportedError, UsageError } from '../errors.ts'
-import { type PageContent } from '../linux/swapcontent.ts'
+import { type PageContent } from '../linux/swap/swapcontent.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { type PrivatePage } from './guestmemfd.ts'
-import { type Memslot, type MemslotList } from './memslot.ts'
+import { type Memslot, type MemslotList } from './memslots/memslot.ts'
 
 /** What of a virtual machine its memory is read by. */
 export interface GuestMemory {

@@ -6,7 +6,7 @@ import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { type ContentSources, PageCache } from './pagecache.ts'
-import { type PageContent, ZEROS } from './swapcontent.ts'
+import { type PageContent, ZEROS } from './swap/swapcontent.ts'
 import { type Vmas } from './vma.ts'
 
 const NAME = 'user virtual'

@@ -3,9 +3,9 @@
 
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError, ifThere } from '../errors.ts'
-import { type LostMemslot, type Memslot } from '../kvm/memslot.ts'
+import { type LostMemslot, type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
-import { type SwapEntry } from '../linux/swapentry.ts'
+import { type SwapEntry } from '../linux/swap/swapentry.ts'
 import { scan } from '../paging/scan.ts'
 import { bytesPerEntry, type Level } from '../paging/x86_64.ts'
 import { withProgress } from '../progress.ts'

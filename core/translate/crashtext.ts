@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { printableAscii } from '../bytes/printable.ts'
-import { type Memslot, slotName } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { type Page } from '../linux/page.ts'
 import { type Vma } from '../linux/vma.ts'
 import {

@@ -3,10 +3,10 @@
 
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
-import { type Memslot, slotName } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type Page } from '../linux/page.ts'
-import { type SwapPlace } from '../linux/swap.ts'
+import { type SwapPlace } from '../linux/swap/swap.ts'
 import { type Vma } from '../linux/vma.ts'
 import { type PageWalk } from '../paging/walk.ts'
 import { crashText } from './crashtext.ts'

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The answer for one guest physical address: where its page is on the host, every step there, and why not.
 
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Page } from '../linux/page.ts'
-import { type SwapPlace } from '../linux/swap.ts'
-import { type PageContent } from '../linux/swapcontent.ts'
+import { type SwapPlace } from '../linux/swap/swap.ts'
+import { type PageContent } from '../linux/swap/swapcontent.ts'
 import { type Vma } from '../linux/vma.ts'
 import { type PageWalk } from '../paging/walk.ts'
 

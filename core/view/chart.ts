@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Pictures as data: what is to be drawn, with every number and word chosen, by whatever means.
 
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Share } from '../translate/coverage.ts'
 import { type Label } from './label.ts'
 import { type Tone } from './tone.ts'

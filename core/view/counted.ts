@@ -2,7 +2,7 @@
 // The slot map of a virtual machine, with its pages counted where that is quick.
 
 import { DumpError } from '../errors.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { Vm } from '../kvm/vm.ts'
 import { coverage } from '../translate/coverage.ts'
 import { type SlotMap, type SlotMapInput } from './chart.ts'

@@ -2,7 +2,7 @@
 // What backs each memslot, as bars with their numbers.
 
 import { formatSize, hex } from '../bytes/hex.ts'
-import { slotName } from '../kvm/memslot.ts'
+import { slotName } from '../kvm/memslots/memslot.ts'
 import { type Share, type SlotShares } from '../translate/coverage.ts'
 import { type Bar, type View, type ViewOptions } from './block.ts'
 import { lostRemark } from './memslots.ts'

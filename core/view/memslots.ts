@@ -2,7 +2,7 @@
 // The table of memslots.
 
 import { formatSize, hex } from '../bytes/hex.ts'
-import { type LostMemslot, type Memslot, slotName } from '../kvm/memslot.ts'
+import { type LostMemslot, type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { printable } from '../bytes/printable.ts'
 import { type Block, type TableBlock, type View, type ViewOptions } from './block.ts'
 import { count, has, left, right, rowsOf } from './table.ts'

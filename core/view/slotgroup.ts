@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The slots of a map in order, and small ones taken together when there are more than a picture can hold.
 
-import { type Memslot, slotName } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { type SlotMapInput } from './chart.ts'
 import { shareStates, toneOf, type Tone } from './tone.ts'
 

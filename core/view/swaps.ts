@@ -4,7 +4,7 @@
 import { formatSize } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { type SwapDevice, type SwapDevices } from '../linux/swap.ts'
+import { type SwapDevice, type SwapDevices } from '../linux/swap/swap.ts'
 import { type Block, type View, type ViewOptions } from './block.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'

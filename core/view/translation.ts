@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
-import { type Memslot, slotName } from '../kvm/memslot.ts'
+import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { crashText } from '../translate/crashtext.ts'
 import {
   describeContent,

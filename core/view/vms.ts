@@ -4,7 +4,7 @@
 import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { DumpError } from '../errors.ts'
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Block, type Cell, type TableBlock, type View, type ViewOptions } from './block.ts'
 import { slotMapsOf } from './counted.ts'
 import { guestMemory, lostRemark, memslotsTable, salvageNotes } from './memslots.ts'

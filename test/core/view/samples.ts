@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../../../core/dump/format.ts'
 import { FaultError, UsageError } from '../../../core/errors.ts'
-import { type Memslot } from '../../../core/kvm/memslot.ts'
+import { type Memslot } from '../../../core/kvm/memslots/memslot.ts'
 import { type Page } from '../../../core/linux/page.ts'
 import { type Vma } from '../../../core/linux/vma.ts'
 import { walk, type Frames } from '../../../core/paging/walk.ts'

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The swap cache: pages that were swapped out, but whose memory has not been taken yet.
+
+import { address, layout, pointer } from '../../types/layout.ts'
+import { type Host } from '../host.ts'
+import { type Pages } from '../page.ts'
+import { XArrays } from '../xarray.ts'
+
+/** Looks for the frame of a swapped page. */
+export interface SwapCache {
+  /** The frame that still holds page `offset` of a device, or undefined. `info` is its swap_info_struct. */
+  find(info: bigint, type: number, offset: number): number | undefined
+  /** True when the swap table itself says that page `offset` is all zeros, and that nothing was written to the device. */
+  saysZeros(info: bigint, offset: number): boolean
+}
+
+/** The form of the swap cache in the dumped kernel. Newest first; told by presence. */
+export function swapCache(host: Host, pages: Pages): SwapCache {
+  const table = host.types.struct('swap_cluster_info')?.member('table')
+  return table === undefined ? addressSpaces(host, pages) : swapTables(host, pages)
+}
+
+/** SWAPFILE_CLUSTER of mm/swap.h with huge pages: 512 entries in one table. */
+const CLUSTER = 512
+/** A word without the five flags at its top. */
+const UPPER_FLAGS = 64 - 5
+/** SWP_TB_ZERO_FLAG, the lowest of them; the other four are a count. */
+const ZERO_FLAG = 1n << BigInt(UPPER_FLAGS)
+
+/**
+ * Swap tables, since 6.18 (mm/swap_table.h): one word for each page of a device. Bit 0 set: only a shadow is left.
+ * In 6.18 and 6.19 the word of a cached page is the address of its folio; later the low bits `10` mark a frame number
+ * above two bits, with flags in the upper five.
+ */
+function swapTables(host: Host, pages: Pages): SwapCache {
+  const { space, types } = host
+  const info = layout(types, 'swap_info_struct', { clusters: pointer('cluster_info') })
+  const cluster = layout(types, 'swap_cluster_info', { table: pointer('table') })
+  // The flag took the place of a bitmap of each device.
+  const hasZeroFlag = types.struct('swap_info_struct')?.member('zeromap') === undefined
+  const wordOf = (infoAddress: bigint, offset: number): bigint => {
+    const { clusters } = info.at(space, infoAddress)
+    if (clusters === 0n) return 0n
+    const at = clusters + BigInt(Math.floor(offset / CLUSTER) * cluster.size)
+    const { table } = cluster.at(space, at)
+    return table === 0n ? 0n : space.u64(table + BigInt((offset % CLUSTER) * 8))
+  }
+  return {
+    saysZeros(infoAddress, offset) {
+      const word = wordOf(infoAddress, offset)
+      // Only words of pages in use have flags: shadows (bit 0) and frames (bit 1).
+      return hasZeroFlag && (word & 3n) !== 0n && (word & ZERO_FLAG) !== 0n
+    },
+    find(infoAddress, _type, offset) {
+      const word = wordOf(infoAddress, offset)
+      if (word === 0n || (word & 1n) === 1n) return undefined
+      if ((word & 3n) === 2n) return pages.ifFrame(Number(BigInt.asUintN(UPPER_FLAGS, word) >> 2n))
+      return (word & 7n) === 0n ? cachedFrame(pages, word, offset) : undefined
+    },
+  }
+}
+
+/** A device is cut in runs of 16,384 pages (SWAP_ADDRESS_SPACE_SHIFT of mm/swap.h), each with an address_space. */
+const RUN = 16384
+
+/** Address spaces, 4.11 to 6.17: swapper_spaces[type][offset >> 14].i_pages, an XArray by offset. */
+function addressSpaces(host: Host, pages: Pages): SwapCache {
+  const { space, types } = host
+  const mapping = layout(types, 'address_space', { pages: address('i_pages') })
+  const arrays = new XArrays(space, types)
+  return {
+    saysZeros: () => false,
+    find(_info, type, offset) {
+      const runs = space.u64(host.symbol('swapper_spaces') + BigInt(type * 8))
+      if (runs === 0n) return undefined
+      const run = runs + BigInt(Math.floor(offset / RUN) * mapping.size)
+      const entry = arrays.load(mapping.at(space, run).pages, offset)
+      // A value is the shadow of a page that is gone.
+      if (entry === 0n || (entry & 1n) === 1n) return undefined
+      return cachedFrame(pages, entry, offset)
+    },
+  }
+}
+
+/**
+ * The frame of page `offset` of a device in the folio whose head page is at `head`. A large folio lies at a multiple
+ * of its size in the device too.
+ */
+function cachedFrame(pages: Pages, head: bigint, offset: number): number | undefined {
+  const first = pages.frameAt(head)
+  if (first === undefined) return undefined
+  return pages.ifFrame(first + (offset % 2 ** pages.order(head)))
+}

@@ -18,19 +18,25 @@ export class Folios {
   readonly #folio
   readonly #size: bigint
   readonly #headBit: bigint
+  readonly #tailBit: bigint
+  readonly #isFlagged: boolean
   readonly #doubleMapBit: number | undefined
   readonly #infoIsMask: boolean
 
   constructor(host: Host) {
     this.#host = host
     const { types } = host
+    // Until 4.3 a flag marks a tail page, and the second page's list links hold order and destructor where they have no
+    // member of their own.
+    this.#isFlagged = types.struct('page')?.member('first_page') !== undefined
     this.#page = layout(types, 'page', {
       flags: u64('flags.f', 'flags'),
       // Bit 0 marks a tail page. Renamed in 7.1, when it became a mask or an address.
-      head: u64('compound_info', 'compound_head'),
+      head: this.#isFlagged ? u64('first_page') : u64('compound_info', 'compound_head'),
       // In the second page of a compound page, until 6.2.
-      order: optional(uint('compound_order')),
-      destructor: optional(uint('compound_dtor')),
+      order: optional(uint('compound_order', ...(this.#isFlagged ? ['lru.prev'] : []))),
+      // The address of a function until 4.3, then a number.
+      destructor: optional(u64('compound_dtor', ...(this.#isFlagged ? ['lru.next'] : []))),
       entireMapcount: optional(int('compound_mapcount')),
     })
     this.#folio = types.has('folio')
@@ -38,13 +44,18 @@ export class Folios {
           order: optional(uint('_folio_order')),
           // The order is the low byte of these flags since 6.6.
           secondFlags: optional(u64('_flags_1')),
-          destructor: optional(uint('_folio_dtor')),
+          destructor: optional(u64('_folio_dtor')),
           entireMapcount: optional(int('_entire_mapcount')),
         })
       : undefined
     this.#size = BigInt(this.#page.size)
     const flags = types.enumerators('pageflags')
     this.#headBit = BigInt(flags?.get('PG_head') ?? 0)
+    const tail = flags?.get('PG_tail')
+    if (this.#isFlagged && tail === undefined) {
+      throw new MissingError('enumerator', 'PG_tail', `the types of ${types.name}`)
+    }
+    this.#tailBit = BigInt(tail ?? 0)
     this.#doubleMapBit = flags?.get('PG_double_map')
     // compound_info is a mask when HUGETLB_PAGE_OPTIMIZE_VMEMMAP is built in and struct page is a power of two.
     this.#infoIsMask = types.struct('zone')?.member('vmemmap_tails') !== undefined
@@ -53,6 +64,9 @@ export class Folios {
   /** The address of the head page of the page at `page`: itself, unless it is a tail. */
   head(page: bigint): bigint {
     const record = this.#page.at(this.#host.space, page)
+    if (this.#isFlagged) {
+      return ((record.flags >> this.#tailBit) & 1n) === 1n ? record.head : page
+    }
     if ((record.head & 1n) === 1n) return this.#headOfTail(page, record.head)
     // While hugetlb shares the pages that hold its tails (5.18 to 7.0), the first struct page in such a shared page
     // reads as a head. Its neighbour tells: page_fixed_fake_head of include/linux/page-flags.h.
@@ -84,16 +98,18 @@ export class Folios {
 
   /** True when the head page is one of hugetlb, by the ways of kernels before page types told it (6.11). */
   isHugetlb(head: bigint): boolean {
-    const { space, types, vmcoreinfo } = this.#host
+    const { space, symbols, types, vmcoreinfo } = this.#host
     if (!this.#isHead(this.#page.at(space, head).flags)) return false
     const bit = vmcoreinfo.number('PG_hugetlb')
     if (bit !== undefined) {
       return ((this.#page.at(space, head + this.#size).flags >> bit) & 1n) === 1n
     }
-    const wanted = types.enumerators('compound_dtor_id')?.get('HUGETLB_PAGE_DTOR')
+    const number = types.enumerators('compound_dtor_id')?.get('HUGETLB_PAGE_DTOR')
+    const wanted = this.#isFlagged ? symbols.address('free_huge_page') : number
     if (wanted === undefined) return false
     const folio = this.#folio?.at(space, head)
-    return (folio?.destructor ?? this.#page.at(space, head + this.#size).destructor) === wanted
+    const given = folio?.destructor ?? this.#page.at(space, head + this.#size).destructor
+    return given === BigInt(wanted)
   }
 
   /**

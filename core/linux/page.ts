@@ -69,7 +69,7 @@ export class Pages {
       mapping: pointer('mapping'),
       // Renamed in 6.16.
       index: u64('__folio_index', 'index'),
-      refcount: int('_refcount'),
+      refcount: int('_refcount', '_count'),
       mapcount: int('_mapcount'),
       pageType: optional(uint('page_type')),
     })

@@ -2,7 +2,7 @@
 // Paths of files as d_path() of fs/d_path.c prints them.
 
 import { CorruptError } from '../errors.ts'
-import { address, layout, pointer, uint } from '../types/layout.ts'
+import { address, layout, optional, pointer, uint } from '../types/layout.ts'
 import { type Host } from './host.ts'
 
 /** PATH_MAX bytes of one-letter names. */
@@ -11,6 +11,8 @@ const DEPTH_LIMIT = 4096
 const MOUNT_LIMIT = 100_000
 /** NAME_MAX is 255; names that code makes up can be a little longer. */
 const NAME_LIMIT = 4096
+/** DCACHE_UNHASHED of include/linux/dcache.h, until 2.6.37. */
+const UNHASHED = 0x10
 
 /** What a file on an own pseudo file system is called: the d_dname functions of fs/anon_inodes.c, pipe.c, socket.c. */
 const pseudoNames: Record<string, (name: string, inode: bigint) => string> = {
@@ -30,11 +32,13 @@ export class Paths {
   readonly #host: Host
   readonly #file
   readonly #dentry
+  readonly #isFlagged: boolean
   readonly #operations
   readonly #inode
   readonly #superBlock
   readonly #fsType
   readonly #vfsmount
+  readonly #wrapped
   readonly #mount
 
   constructor(host: Host) {
@@ -43,6 +47,7 @@ export class Paths {
     this.#file = layout(types, 'file', {
       mount: pointer('f_path.mnt'),
       dentry: pointer('f_path.dentry'),
+      inode: optional(pointer('f_inode')),
     })
     this.#dentry = layout(types, 'dentry', {
       parent: pointer('d_parent'),
@@ -52,15 +57,19 @@ export class Paths {
       operations: pointer('d_op'),
       superBlock: pointer('d_sb'),
       hashed: pointer('d_hash.pprev'),
+      flags: uint('d_flags'),
     })
+    // Until 2.6.37, when its hash chains were plain ones, a flag said that an entry is not found by its name any more.
+    this.#isFlagged = !types.has('hlist_bl_node') && types.whyMissing === undefined
     this.#operations = layout(types, 'dentry_operations', { dname: pointer('d_dname') })
     this.#inode = layout(types, 'inode', { number: pointer('i_ino') })
     this.#superBlock = layout(types, 'super_block', { type: pointer('s_type') })
     this.#fsType = layout(types, 'file_system_type', { name: pointer('name') })
     this.#vfsmount = layout(types, 'vfsmount', { root: pointer('mnt_root') })
-    // `struct mount` wraps vfsmount since 3.3.
-    this.#mount = layout(types, 'mount', {
-      vfsmount: address('mnt'),
+    // `struct mount` wraps vfsmount since 3.3; before, vfsmount had its members.
+    const isWrapped = types.struct('vfsmount')?.member('mnt_parent') === undefined
+    this.#wrapped = isWrapped ? layout(types, 'mount', { vfsmount: address('mnt') }) : undefined
+    this.#mount = layout(types, isWrapped ? 'mount' : 'vfsmount', {
       parent: pointer('mnt_parent'),
       mountpoint: pointer('mnt_mountpoint'),
     })
@@ -76,6 +85,13 @@ export class Paths {
     const { dentry } = this.#file.at(this.#host.space, file)
     const record = this.#dentry.at(this.#host.space, dentry)
     return { name: this.#name(record), fileSystem: this.#fileSystem(record.superBlock) }
+  }
+
+  /** The address of a file's inode, or 0n: kept in the file itself since 3.9. */
+  inodeOf(file: bigint): bigint {
+    const { space } = this.#host
+    const { inode, dentry } = this.#file.at(space, file)
+    return inode ?? this.#dentry.at(space, dentry).inode
   }
 
   /** The name of the file system type of a super block: `tmpfs`, `hugetlbfs`, `ext4`. */
@@ -102,7 +118,8 @@ export class Paths {
       // simple_dname: shared memory and memfd files, which no directory holds.
       return make === undefined ? `/${name} (deleted)` : make(name, inode)
     }
-    const isDeleted = entry.hashed === 0n && entry.parent !== entry.address
+    const isUnhashed = this.#isFlagged ? (entry.flags & UNHASHED) !== 0 : entry.hashed === 0n
+    const isDeleted = isUnhashed && entry.parent !== entry.address
     return (this.#climb(place) || '/') + (isDeleted ? ' (deleted)' : '')
   }
 
@@ -116,14 +133,17 @@ export class Paths {
       const entry = this.#dentry.at(space, dentry)
       const atRoot = dentry === this.#vfsmount.at(space, mount).root
       if (atRoot || entry.parent === dentry) {
-        const outer = this.#mount.at(space, mount - BigInt(this.#mount.offset('vfsmount')))
-        if (outer.parent === outer.address || !atRoot) return path
+        const wrap = BigInt(this.#wrapped?.offset('vfsmount') ?? 0)
+        const outer = this.#mount.at(space, mount - wrap)
+        if (outer.parent === outer.address || !atRoot) {
+          return this.#wrapped === undefined ? this.#below(entry, path) : path
+        }
         if (++mounts > MOUNT_LIMIT) {
           const problem = `more than ${MOUNT_LIMIT} mounts above it: a cycle`
           throw new CorruptError('mount.mnt_parent', outer.address, problem)
         }
         dentry = outer.mountpoint
-        mount = outer.parent + BigInt(this.#mount.offset('vfsmount'))
+        mount = outer.parent + wrap
       } else {
         path = `/${this.#name(entry)}${path}`
         dentry = entry.parent
@@ -132,6 +152,11 @@ export class Paths {
     }
     const problem = `more than ${DEPTH_LIMIT} parents: a cycle`
     throw new CorruptError('dentry.d_parent', place.dentry, problem)
+  }
+
+  /** Before 3.3 a root gave its name, `/` or `anon_inode:`, in place of the slash in front (__d_path of fs/dcache.c). */
+  #below(root: { name: bigint; nameLength: number; address: bigint }, path: string): string {
+    return this.#name(root) + path.slice(1)
   }
 
   /** IS_ROOT on the root of its own mount: the kernel then prints the mount, not the made-up name. */

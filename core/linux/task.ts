@@ -10,6 +10,7 @@ import { type OpenFile } from './file.ts'
 import { type Host } from './host.ts'
 import { type Linux } from './linux.ts'
 import { knownNodes, listNodes } from './list.ts'
+import { Pids } from './pids.ts'
 import { type Vma } from './vma.ts'
 
 /** No command line is longer: three quarters of _STK_LIM, as bprm_stack_limits of fs/exec.c has it. */
@@ -24,6 +25,7 @@ export class Tasks<V> {
   readonly #task
   readonly #signal
   readonly #mm
+  #pids: { readonly of: Pids | undefined } | undefined
 
   constructor(linux: Linux, vmsOf: (task: Task<V>) => readonly V[]) {
     const { host } = linux
@@ -46,7 +48,9 @@ export class Tasks<V> {
       files: pointer('files'),
       signal: pointer('signal'),
     })
-    this.#signal = layout(host.types, 'signal_struct', { threads: address('thread_head') })
+    this.#signal = layout(host.types, 'signal_struct', {
+      threads: optional(address('thread_head')),
+    })
     this.#mm = layout(host.types, 'mm_struct', {
       pgd: pointer('pgd'),
       argStart: u64('arg_start'),
@@ -95,6 +99,15 @@ export class Tasks<V> {
     const record = this.#task.at(this.host.space, process.address)
     const head = this.#signal.at(this.host.space, record.signal).threads
     const offset = BigInt(this.#task.offset('threadNode'))
+    if (head === undefined) {
+      // Until 3.13 the threads were a ring without a head.
+      yield process
+      const own = process.address + offset
+      for (const node of listNodes(this.host.space, own, 'task_struct.thread_group')) {
+        yield this.at(node - offset)
+      }
+      return
+    }
     for (const node of listNodes(this.host.space, head, 'signal_struct.thread_head')) {
       yield this.at(node - offset)
     }
@@ -112,6 +125,8 @@ export class Tasks<V> {
   find(selector: number | bigint | string): Task<V> {
     const isPid = typeof selector === 'string' ? /^\d{1,7}$/.test(selector) : selector < 1 << 22
     const address = isPid ? undefined : parseAddress(selector)
+    const quick = isPid ? this.#byNumber(Number(selector)) : undefined
+    if (quick !== undefined) return quick
     const { found, unread } =
       isPid || address !== undefined
         ? this.#search((task) => (isPid ? task.pid === Number(selector) : task.address === address))
@@ -120,6 +135,19 @@ export class Tasks<V> {
     const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
     const but = unread === 0 ? '' : ` (the threads of ${unread} processes are not in this dump)`
     throw new TaskError('no-such-task', `invalid task or pid value: ${given}${but}`)
+  }
+
+  /** As the kernel looks a number up. Undefined when that leads to no such task: the lists may still have it. */
+  #byNumber(pid: number): Task<V> | undefined {
+    try {
+      this.#pids ??= { of: Pids.of(this.host) }
+      const address = this.#pids.of?.taskOf(pid)
+      const task = address === undefined ? undefined : this.at(address)
+      return task?.pid === pid ? task : undefined
+    } catch (error) {
+      if (error instanceof FaultError || error instanceof CorruptError) return undefined
+      throw error
+    }
   }
 
   /** Looks at processes first, then at threads. `unread` counts processes whose threads the dump lacks. */

@@ -27,7 +27,7 @@ export class BuiltFiles {
     // A second file system, so that a path leads over a mount.
     const dev = this.#fileSystem('devtmpfs')
     const mountpoint = this.#entry(this.#root, 'dev', S_IFREG)
-    kernel.set('mount', this.#mountOf(dev.mount), {
+    kernel.set(this.#mountType, this.#mountOf(dev.mount), {
       mnt_parent: this.#mountOf(this.#root.mount),
       mnt_mountpoint: mountpoint.dentry,
     })
@@ -53,25 +53,43 @@ export class BuiltFiles {
   /** An open file without a path, such as `anon_inode:kvm-vm`. */
   anonymous(name: string, operations: bigint, privateData: bigint): bigint {
     const entry = this.#entry(this.#anonymous, name, 0)
+    if (this.#kernel.forms.era === '2.6.32') {
+      // In no chain, but without the flag that would say so.
+      this.#kernel.set('dentry', entry.dentry, { 'd_hash.pprev': 0n })
+      return this.#file(entry, operations, privateData)
+    }
     const d_op = this.#kernel.make('dentry_operations', { d_dname: 1n })
     this.#kernel.set('dentry', entry.dentry, { d_parent: entry.dentry, d_op })
     return this.#file(entry, operations, privateData)
   }
 
   #file({ dentry, mount }: BuiltEntry, f_op: bigint, private_data: bigint): bigint {
-    const f_inode = this.#kernel.get('dentry', dentry, 'd_inode')
+    // A member of its own since 3.9.
+    const inode = { f_inode: this.#kernel.get('dentry', dentry, 'd_inode') }
+    const own = this.#kernel.forms.era === '2.6.32' ? {} : inode
     const path = { 'f_path.mnt': mount, 'f_path.dentry': dentry }
-    return this.#kernel.make('file', { f_op, private_data, f_inode, ...path }, 512)
+    return this.#kernel.make('file', { f_op, private_data, ...own, ...path }, 512)
+  }
+
+  get #mountType(): 'mount' | 'vfsmount' {
+    return this.#kernel.forms.era === '2.6.32' ? 'vfsmount' : 'mount'
   }
 
   #fileSystem(name: string): BuiltEntry {
     const kernel = this.#kernel
+    // The root of anonymous inodes was named by what stands before a file's name, until d_dname did that.
+    const isNamed = kernel.forms.era === '2.6.32' && name === 'anon_inodefs'
     const s_type = kernel.make('file_system_type', { name: kernel.text(name) })
     const d_sb = kernel.make('super_block', { s_type })
-    const dentry = kernel.make('dentry', { d_sb, ...this.#named('/') }, 256)
+    const dentry = kernel.make(
+      'dentry',
+      { d_sb, ...this.#named(isNamed ? 'anon_inode:' : '/') },
+      256,
+    )
     kernel.set('dentry', dentry, { d_parent: dentry })
-    const mount = kernel.make('mount', { 'mnt.mnt_root': dentry })
-    kernel.set('mount', mount, { mnt_parent: mount, mnt_mountpoint: dentry })
+    const root = this.#mountType === 'mount' ? 'mnt.mnt_root' : 'mnt_root'
+    const mount = kernel.make(this.#mountType, { [root]: dentry })
+    kernel.set(this.#mountType, mount, { mnt_parent: mount, mnt_mountpoint: dentry })
     return { dentry, mount: mount + this.#mountOffset() }
   }
 

@@ -55,6 +55,7 @@ export class BuiltKernel {
     this.forms = {
       memslots: description.memslots ?? 'tree',
       vmas: description.vmas ?? 'maple',
+      era: description.era ?? 'today',
     }
     const { btf, types } = kernelTypes(this.forms)
     this.types = types
@@ -208,6 +209,11 @@ export class BuiltKernel {
         256,
       ]),
     ]
+    if (this.forms.era !== 'today') {
+      for (const name of ['init_pid_ns', 'pid_hash', 'pidhash_shift', 'free_huge_page']) {
+        sizes.push([name, 8])
+      }
+    }
     this.#symbols.set('_stext', stext)
     this.#symbols.set('mwriteprotect_range', stext + 0x100n)
     this.#symbols.set('pte_mkwrite', stext + 0x200n)

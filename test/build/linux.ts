@@ -68,6 +68,8 @@ const argsAt = 0x1f000000
 /** The flags of a page that belongs to a process: uptodate, lru, swapbacked. */
 const USER_PAGE = 0x4a
 const HEAD = 0x10
+/** Of old kernels alone. */
+const TAIL = 0x200
 const SWAP_CACHE = 0x80
 
 /** A host that was written, and where its parts are, for tests that break them. */
@@ -173,12 +175,15 @@ export class BuiltHost {
     const filesStruct = kernel.make('files_struct', { fdt: fdtable })
     const shared = { mm: memory.mm, files: filesStruct, signal: kernel.make('signal_struct') }
     this.#thread(task, task, { pid, tgid: pid, comm, ...shared })
-    const head = kernel.member('signal_struct', shared.signal, 'thread_head')
-    const nodes = [head, kernel.member('task_struct', task, 'thread_node')]
+    const isToday = kernel.forms.era === 'today'
+    const link = isToday ? 'thread_node' : 'thread_group'
+    // A ring without a head until 3.13.
+    const nodes = isToday ? [kernel.member('signal_struct', shared.signal, 'thread_head')] : []
+    nodes.push(kernel.member('task_struct', task, link))
     for (const thread of threads) {
       const at = kernel.make('task_struct')
       this.#thread(at, task, { tgid: pid, ...thread, ...shared })
-      nodes.push(kernel.member('task_struct', at, 'thread_node'))
+      nodes.push(kernel.member('task_struct', at, link))
     }
     kernel.ring(nodes)
     const built = { task, files: filesStruct, fdtable, vms, ...memory }
@@ -208,13 +213,17 @@ export class BuiltHost {
     const pfn = hpa / 4096
     const head = kernel.structPage(pfn)
     const flags = USER_PAGE | (order > 0 ? HEAD : 0)
-    const own = { flags, mapping: kernel.direct(0x2000001), _refcount: 1, index: pfn }
+    const isToday = kernel.forms.era === 'today'
+    const count = { [isToday ? '_refcount' : '_count']: 1 }
+    const own = { flags, mapping: kernel.direct(0x2000001), ...count, index: pfn }
     kernel.set('page', head, { ...own, _mapcount: order > 0 ? -1 : 0, ...members })
+    const link = isToday ? { compound_head: head + 1n } : { flags: TAIL, first_page: head }
     for (let i = 1; i < Math.min(512, 2 ** order); i++) {
-      const tail = kernel.structPage(pfn + i)
-      kernel.set('page', tail, { compound_head: head + 1n, _mapcount: -1 })
+      kernel.set('page', kernel.structPage(pfn + i), { ...link, _mapcount: -1 })
     }
-    if (order > 0) kernel.set('folio', head, { _flags_1: order, _entire_mapcount: 0 })
+    if (order > 0 && !isToday) {
+      kernel.set('page', kernel.structPage(pfn + 1), { 'lru.prev': order })
+    } else if (order > 0) kernel.set('folio', head, { _flags_1: order, _entire_mapcount: 0 })
     return head
   }
 

@@ -10,20 +10,29 @@ export interface Forms {
   readonly memslots: SlotForm
   /** How VMAs are kept: since 6.1 in a maple tree, before in a red-black tree. */
   readonly vmas: 'maple' | 'rbtree'
+  /** How tasks, pids, files and struct page are kept. */
+  readonly era: Era
 }
 
+/** `3.10`: threads in a ring, pids in a hash table, flagged tail pages. `2.6.32`: besides, mounts without `struct mount`. */
+export type Era = 'today' | '3.10' | '2.6.32'
+
 /** The types of a kernel with these forms. */
-export function kernelTypes({ memslots, vmas }: Forms): CText {
+export function kernelTypes({ memslots, vmas, era }: Forms): CText {
   const stores = { maple: 'struct maple_tree mm_mt', rbtree: 'struct rb_root mm_rb' }
   const areas = { maple, rbtree: rbVmas }[vmas]
   const slots = slotTexts[memslots]
-  const parts = [common, areas, processes(stores[vmas]), files, pages, slots.text, slots.arch ?? '']
+  const tasks = era === 'today' ? tasksOfToday : oldTasks
+  const parts = [
+    ...[common, areas, processes(stores[vmas]), tasks],
+    ...[files(era), era === 'today' ? pagesOfToday : oldPages, swapDevices],
+    ...[slots.text, slots.arch ?? ''],
+  ]
   return readCText([...parts, kvm(slots.kvm, slots.arch !== undefined)].join('\n'))
 }
 
 const common = `
   struct list_head { struct list_head *next, *prev; };
-  struct hlist_bl_node { struct hlist_bl_node *next; void *pprev; };
   struct hlist_node { struct hlist_node *next, **pprev; };
   struct hlist_head { struct hlist_node *first; };
   struct rb_node { unsigned long parent_color; struct rb_node *rb_right, *rb_left; };
@@ -74,6 +83,9 @@ const processes = (vmaStore: string) => `
     struct task_struct *owner;
     unsigned long *pgd;
   };
+`
+
+const tasksOfToday = `
   struct signal_struct { int live; struct list_head thread_head; };
   struct task_struct {
     char comm[16];
@@ -92,7 +104,31 @@ const processes = (vmaStore: string) => `
   struct pid { int count; struct hlist_head tasks[4]; struct upid numbers[1]; };
 `
 
-const files = `
+// Linux 3.10 and 2.6.32.
+const oldTasks = `
+  struct signal_struct { int live; };
+  struct pid_link { struct hlist_node node; struct pid *pid; };
+  struct task_struct {
+    long state;
+    int exit_state;
+    struct list_head tasks;
+    struct mm_struct *mm;
+    int pid, tgid;
+    struct task_struct *real_parent, *group_leader;
+    struct pid_link pids[3];
+    struct list_head thread_group;
+    char comm[16];
+    struct files_struct *files;
+    struct signal_struct *signal;
+    long stack[1500];
+  };
+  struct upid { int nr; struct pid_namespace *ns; struct hlist_node pid_chain; };
+  struct pid { int count, level; struct hlist_head tasks[3]; struct upid numbers[1]; };
+  struct pid_namespace { int kref, last_pid; };
+`
+
+const files = (era: Era) => `
+  ${era === '2.6.32' ? '' : 'struct hlist_bl_node { struct hlist_bl_node *next; void *pprev; };'}
   struct path { struct vfsmount *mnt; struct dentry *dentry; };
   struct qstr { unsigned int hash, len; char *name; };
   struct file_system_type { int fs_flags; char *name; };
@@ -109,25 +145,35 @@ const files = `
   struct dentry_operations { void *d_hash, *d_dname; };
   struct dentry {
     struct dentry *d_parent;
-    struct hlist_bl_node d_hash;
+    struct ${era === '2.6.32' ? 'hlist_node' : 'hlist_bl_node'} d_hash;
+    unsigned int d_flags;
     struct qstr d_name;
     struct super_block *d_sb;
     struct inode *d_inode;
     struct dentry_operations *d_op;
   };
+  ${
+    era === '2.6.32'
+      ? `
+  struct vfsmount {
+    struct vfsmount *mnt_parent;
+    struct dentry *mnt_mountpoint, *mnt_root;
+  };`
+      : `
   struct vfsmount { int mnt_flags; struct dentry *mnt_root; };
-  struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
+  struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };`
+  }
   struct file {
     void *private_data;
     struct path f_path;
-    struct inode *f_inode;
+    ${era === '2.6.32' ? '' : 'struct inode *f_inode;'}
     void *f_op;
   };
   struct fdtable { struct file **fd; unsigned long *open_fds; unsigned int max_fds; };
   struct files_struct { int count; struct fdtable *fdt; struct fdtable fdtab; };
 `
 
-const pages = `
+const pagesOfToday = `
   enum pageflags {
     PG_locked, PG_uptodate, PG_dirty, PG_lru, PG_head, PG_reserved, PG_swapbacked, PG_swapcache,
     PG_hwpoison, PG_anon_exclusive
@@ -145,6 +191,27 @@ const pages = `
     unsigned long private, memcg_data;
   };
   struct folio { struct page page; unsigned long _flags_1, _head_1; int _entire_mapcount; };
+`
+
+// Linux 3.10 and 2.6.32; there the counts are in unions with those of slabs.
+const oldPages = `
+  enum pageflags {
+    PG_locked, PG_uptodate, PG_dirty, PG_lru, PG_head, PG_reserved, PG_swapbacked, PG_swapcache,
+    PG_hwpoison, PG_tail
+  };
+  enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, __MAX_NR_ZONES };
+  struct page {
+    unsigned long flags;
+    struct address_space *mapping;
+    unsigned long index;
+    int _mapcount, _count;
+    struct list_head lru;
+    union { unsigned long private; struct page *first_page; };
+    void *mem_cgroup;
+  };
+`
+
+const swapDevices = `
   struct atomic_long { unsigned long counter; };
   struct swap_info_struct {
     short prio;

@@ -74,7 +74,6 @@ export class Swap {
   readonly #files: Files
   readonly #pages: Pages
   readonly #info
-  readonly #file
   readonly #inode
   #cache: SwapCache | undefined
   #devices: SwapDevices | undefined
@@ -100,7 +99,6 @@ export class Swap {
       // One bit a page: 6.12 to 7.1 (mm/page_io.c).
       zeros: optional(pointer('zeromap')),
     })
-    this.#file = layout(host.types, 'file', { inode: pointer('f_inode') })
     this.#inode = layout(host.types, 'inode', { mode: uint('i_mode') })
   }
 
@@ -193,7 +191,7 @@ export class Swap {
     const { space } = this.#host
     const info = this.#info.at(space, this.#address(type))
     if ((info.flags & SWP_USED) === 0 || info.file === 0n) return undefined
-    const { mode } = this.#inode.at(space, this.#file.at(space, info.file).inode)
+    const { mode } = this.#inode.at(space, this.#files.paths.inodeOf(info.file))
     return {
       type,
       ...this.#pathOf(info.file),

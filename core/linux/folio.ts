@@ -21,7 +21,8 @@ export class Folios {
   readonly #tailBit: bigint
   readonly #isFlagged: boolean
   readonly #doubleMapBit: number | undefined
-  readonly #infoIsMask: boolean
+  /** Whether `compound_info` of a tail page is a mask to its head, else its address. */
+  readonly infoIsMask: boolean
 
   constructor(host: Host) {
     this.#host = host
@@ -58,7 +59,8 @@ export class Folios {
     this.#tailBit = BigInt(tail ?? 0)
     this.#doubleMapBit = flags?.get('PG_double_map')
     // compound_info is a mask when HUGETLB_PAGE_OPTIMIZE_VMEMMAP is built in and struct page is a power of two.
-    this.#infoIsMask = types.struct('zone')?.member('vmemmap_tails') !== undefined
+    const hasMasks = types.struct('zone')?.member('vmemmap_tails') !== undefined
+    this.infoIsMask = hasMasks && (this.#size & (this.#size - 1n)) === 0n
   }
 
   /** The address of the head page of the page at `page`: itself, unless it is a tail. */
@@ -70,7 +72,7 @@ export class Folios {
     if ((record.head & 1n) === 1n) return this.#headOfTail(page, record.head)
     // While hugetlb shares the pages that hold its tails (5.18 to 7.0), the first struct page in such a shared page
     // reads as a head. Its neighbour tells: page_fixed_fake_head of include/linux/page-flags.h.
-    if (!this.#infoIsMask && page % 4096n === 0n && this.#isHead(record.flags)) {
+    if (!this.infoIsMask && page % 4096n === 0n && this.#isHead(record.flags)) {
       const next = this.#page.at(this.#host.space, page + this.#size).head
       if ((next & 1n) === 1n && next < MASKS) return next - 1n
     }
@@ -78,8 +80,7 @@ export class Folios {
   }
 
   #headOfTail(page: bigint, info: bigint): bigint {
-    const isMask = this.#infoIsMask && (this.#size & (this.#size - 1n)) === 0n
-    return isMask || info >= MASKS ? page & info & ~1n : info - 1n
+    return this.infoIsMask || info >= MASKS ? page & info & ~1n : info - 1n
   }
 
   /** The order of the compound page whose head is at `head`; 0 for a single page. */

@@ -3,6 +3,7 @@
 
 import { Files } from './file.ts'
 import { FilterDamage } from './filterdamage.ts'
+import { FrameTable } from './frametable.ts'
 import { type Host } from './host.ts'
 import { Pages } from './page.ts'
 import { Swap } from './swap/swap.ts'
@@ -18,6 +19,7 @@ export class Linux {
   #files: Files | undefined
   #vmas: Vmas | undefined
   #pages: Pages | undefined
+  #frames: FrameTable | undefined
   #swap: Swap | undefined
   #swapContents: SwapContents | undefined
   #contents: UserContents | undefined
@@ -42,6 +44,11 @@ export class Linux {
   /** The array of struct page. */
   get pages(): Pages {
     return (this.#pages ??= new Pages(this.host, this.files.paths))
+  }
+
+  /** Nodes and kinds of many frames. */
+  get frames(): FrameTable {
+    return (this.#frames ??= new FrameTable(this.host, this.pages))
   }
 
   /** Swap devices and entries. */

@@ -55,7 +55,8 @@ export class Pages {
   readonly #folios: Folios
   readonly #page
   readonly #flagNames: ReadonlyMap<number, { name: string; anonName: string }>
-  readonly #nodeShift: number
+  /** `page->flags` shifted by this is the NUMA node; 64 where there is but one (NODES_SHIFT 0). */
+  readonly nodeShift: number
   readonly #zoneShift: number
   readonly #zoneBits: number
 
@@ -76,8 +77,8 @@ export class Pages {
     // The upper bits are, from the top: node, zone (include/linux/page-flags-layout.h; sections need none with vmemmap).
     const nodeBits = Math.ceil(Math.log2(host.vmcoreinfo.length('node_data') ?? 1))
     this.#zoneBits = zoneBits(host.types)
-    this.#nodeShift = 64 - nodeBits
-    this.#zoneShift = this.#nodeShift - this.#zoneBits
+    this.nodeShift = 64 - nodeBits
+    this.#zoneShift = this.nodeShift - this.#zoneBits
     this.#flagNames = flagNames(host.types, this.#zoneShift)
   }
 
@@ -96,6 +97,16 @@ export class Pages {
   /** The address of the `struct page` of a frame. */
   addressOf(pfn: number): bigint {
     return this.#host.bases.vmemmap + BigInt(pfn * this.#page.size)
+  }
+
+  /** Whether a frame is one of zeros that all processes share. */
+  isZero(pfn: number): boolean {
+    return this.#uses.isZero(pfn)
+  }
+
+  /** Whether a tail page has a mask to its head instead of its address. */
+  get infoIsMask(): boolean {
+    return this.#folios.infoIsMask
   }
 
   /** The order of the folio whose head page is at an address: it has 2^order pages. */
@@ -147,7 +158,7 @@ export class Pages {
       head: headFrame,
       order,
       isLarge: order > 0 && isUser && use !== 'hugetlb',
-      node: Number(flagBits >> BigInt(this.#nodeShift)),
+      node: Number(flagBits >> BigInt(this.nodeShift)),
       zone: Number((flagBits >> BigInt(this.#zoneShift)) & BigInt(2 ** this.#zoneBits - 1)),
       isPoisoned: flags.includes('hwpoison'),
     }

@@ -69,7 +69,7 @@ export class PageUses {
 
   /** Decides from the head of a folio, its flag names and, where that costs a read, `isHugetlb`. */
   of(pfn: number, head: HeadPage, flags: readonly string[], isHugetlb: () => boolean): PageUse {
-    if (this.#isZero(pfn)) return 'zero'
+    if (this.isZero(pfn)) return 'zero'
     const typed = byPageType(this.#host, head)
     if (typed !== undefined) return typed
     if (flags.includes('slab')) return 'slab'
@@ -82,7 +82,8 @@ export class PageUses {
     return head.refcount === 0 ? 'free' : 'kernel'
   }
 
-  #isZero(pfn: number): boolean {
+  /** Whether a frame is one of zeros that all processes share. */
+  isZero(pfn: number): boolean {
     const isHuge = this.#hugeZero >= 0 && pfn >= this.#hugeZero && pfn < this.#hugeZero + 512
     return isHuge || this.#zeroFrames.has(pfn)
   }

@@ -79,6 +79,11 @@ export interface PageSource {
   page(pfn: number): Uint8Array | Missing
   /** Whether the host has memory at a frame, saved or not. Only `page` can tell where this is not there. */
   exists?(pfn: number): boolean
+  /**
+   * How many of `count` frames from `pfn` on are in the file, by its index alone: nothing is unpacked, and one whose data
+   * turn out to be damaged counts. Only `page` can tell where this is not there.
+   */
+  saved?(pfn: number, count: number): number
   /** All memory of the host, saved or not, as runs of frames in ascending order, when that is known without a search. */
   memory?(): Iterable<FrameRange>
   /** Closes the file. */

@@ -70,6 +70,10 @@ export class RangePages implements PageSource {
     return this.#ranges.frames()
   }
 
+  saved(pfn: number, count: number): number {
+    return this.#ranges.pieces(pfn * PAGE_SIZE, count, PAGE_SIZE)
+  }
+
   close(): void {
     this.#dump.file.close()
   }

@@ -59,6 +59,23 @@ export class Ranges {
     if (to > from) yield [from, to]
   }
 
+  /** How many of `count` pieces of `size` bytes from `start` on lie in the ranges whole, if in several of them. */
+  pieces(start: number, count: number, size: number): number {
+    const end = start + count * size
+    let whole = 0
+    let from = start
+    for (let at = start; at < end;) {
+      const range = this.endingAbove(at)
+      const next = Math.min(range?.start ?? end, end)
+      if (next > at) {
+        whole += Math.max(0, Math.floor((at - start) / size) - Math.ceil((from - start) / size))
+        from = next
+      }
+      at = Math.max(next, Math.min(range?.end ?? end, end))
+    }
+    return whole + Math.max(0, count - Math.ceil((from - start) / size))
+  }
+
   /** Whether some byte from `start` to below `end` is in a range. */
   touch(start: number, end: number): boolean {
     const range = this.endingAbove(start)

@@ -42,6 +42,10 @@ export class RecordingPages implements PageSource {
     return exists(this.source, pfn)
   }
 
+  saved(pfn: number, count: number): number {
+    return savedOf(this.source, pfn, count)
+  }
+
   memory(): Iterable<FrameRange> {
     return memoryOf(this.source)
   }
@@ -56,6 +60,14 @@ export function exists(source: PageSource, pfn: number): boolean {
   if (source.exists) return source.exists(pfn)
   const page = source.page(pfn)
   return page instanceof Uint8Array || page.why !== 'hole'
+}
+
+/** How many of `count` frames from `pfn` on are saved, whatever the source can tell. */
+export function savedOf(source: PageSource, pfn: number, count: number): number {
+  if (source.saved) return source.saved(pfn, count)
+  let saved = 0
+  for (let i = 0; i < count; i++) if (source.page(pfn + i) instanceof Uint8Array) saved++
+  return saved
 }
 
 /** All memory of the host as runs of frames: asked frame by frame where the source does not know them. */

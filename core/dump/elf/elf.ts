@@ -93,6 +93,10 @@ class ElfPages implements PageSource {
     return isPfn(pfn) && this.#segments.memory.touch(pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE)
   }
 
+  saved(pfn: number, count: number): number {
+    return isPfn(pfn) ? this.#segments.data.pieces(pfn * PAGE_SIZE, count, PAGE_SIZE) : 0
+  }
+
   memory(): Iterable<FrameRange> {
     return this.#segments.memory.frames()
   }

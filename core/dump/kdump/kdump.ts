@@ -131,6 +131,23 @@ class KdumpPages implements PageSource {
     return this.#isIn(pfn) && (this.#exists.has(pfn) || this.#saved.has(pfn))
   }
 
+  saved(pfn: number, count: number): number {
+    try {
+      if (count === 1) return this.#isHere(pfn) ? 1 : 0
+      let saved = 0
+      for (const { start, end } of this.#parts) {
+        const from = Math.max(pfn, start)
+        const to = Math.min(pfn + count, end)
+        if (from < to) saved += this.#saved.rank(to) - this.#saved.rank(from)
+      }
+      return saved
+    } catch (error) {
+      // The file has become shorter, or its disk does not give it back.
+      if (error instanceof DumpError) return 0
+      throw error
+    }
+  }
+
   memory(): Iterable<FrameRange> {
     return this.#exists.runs(this.endPfn)
   }
@@ -141,6 +158,10 @@ class KdumpPages implements PageSource {
 
   #isIn(pfn: number): boolean {
     return Number.isInteger(pfn) && pfn >= 0 && pfn < this.endPfn
+  }
+
+  #isHere(pfn: number): boolean {
+    return this.#isIn(pfn) && this.#saved.has(pfn) && partOf(this.#parts, pfn) !== undefined
   }
 
   #notSaved(pfn: number): Missing {

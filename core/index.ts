@@ -52,7 +52,16 @@ export { type Bases, type Host } from './linux/host.ts'
 export { type DebugOptions } from './debug/debugfiles.ts'
 export { type DumpFacts } from './dump/format.ts'
 export { type RawOptions, type RawRange } from './dump/raw.ts'
-export { coverage, type Coverage, type Share, type SlotShares } from './translate/coverage.ts'
+export {
+  Coverage,
+  type CoverageJson,
+  type CoverageOptions,
+  type SlotCoverage,
+} from './kvm/coverage.ts'
+export { type Share, type ShareGroup, type ShareKey } from './kvm/share.ts'
+export { type ExtentClass } from './kvm/extents.ts'
+export { type Cells, type CellShare } from './kvm/cells.ts'
+export { type FrameKind } from './linux/frametable.ts'
 
 // Raw structures.
 export { type DumpStructs, type StructOf } from './types/view.ts'
@@ -74,7 +83,14 @@ export {
   type View,
   type ViewOptions,
 } from './view/block.ts'
-export { type Chart, type ShareBars, type SlotMap } from './view/chart.ts'
+export {
+  type Chart,
+  type ExtentBars,
+  type HeatMap,
+  type NodeBars,
+  type ShareBars,
+  type SlotMap,
+} from './view/chart.ts'
 export { type Tone } from './view/tone.ts'
 export { printable } from './bytes/printable.ts'
 

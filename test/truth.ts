@@ -67,6 +67,8 @@ export interface TrueVm {
     readonly end: string
     readonly perms: string
     readonly smaps: Readonly<Record<string, number>>
+    /** Its line of /proc/PID/numa_maps. */
+    readonly numa_maps: string
   }[]
 }
 

@@ -10,6 +10,7 @@ import { type Task, type Tasks } from '../linux/task.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
+import { type Coverage, coverageOf, type CoverageOptions } from './coverage.ts'
 import { DirtyLog } from './dirty.ts'
 import { type GfnSet } from './gfnset.ts'
 import { GuestMemfd, type PrivatePage } from './guestmemfd.ts'
@@ -333,6 +334,16 @@ export class Vm {
    */
   read(gpa: bigint | number | string, length: number): Uint8Array {
     return readGuest(this, gpa, length)
+  }
+
+  /**
+   * What backs the guest's memory, for each memslot and for all: bytes by state, page size, kind (anonymous, THP,
+   * hugetlb, file, KSM), NUMA node, in the dump or not, and how contiguous it is on the host. `{from, to}` counts a range
+   * of guest physical addresses, `{pages: false}` reads the page tables alone. Reads each page table of the guest once:
+   * one table for each 2 MiB that is mapped by small pages. What the dump lacks is in the counts, and in `remarks`.
+   */
+  coverage(options: CoverageOptions = {}): Coverage {
+    return coverageOf(this, options)
   }
 
   /** Throws TaskError, in the words of the crash extension, when the VM is being torn down and has no memory any more. */

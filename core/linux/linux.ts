@@ -5,6 +5,7 @@ import { Files } from './file.ts'
 import { FilterDamage } from './filterdamage.ts'
 import { FrameTable } from './frametable.ts'
 import { type Host } from './host.ts'
+import { nodesOf } from './nodes.ts'
 import { Pages } from './page.ts'
 import { Swap } from './swap/swap.ts'
 import { SwapContents } from './swap/swapcontent.ts'
@@ -20,6 +21,7 @@ export class Linux {
   #vmas: Vmas | undefined
   #pages: Pages | undefined
   #frames: FrameTable | undefined
+  #nodes: readonly number[] | undefined
   #swap: Swap | undefined
   #swapContents: SwapContents | undefined
   #contents: UserContents | undefined
@@ -49,6 +51,11 @@ export class Linux {
   /** Nodes and kinds of many frames. */
   get frames(): FrameTable {
     return (this.#frames ??= new FrameTable(this.host, this.pages))
+  }
+
+  /** The NUMA nodes that have memory. */
+  get nodes(): readonly number[] {
+    return (this.#nodes ??= Object.freeze(nodesOf(this.host)))
   }
 
   /** Swap devices and entries. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The answer for one guest physical address: where its page is on the host, every step there, and why not.
 
+import { type TranslationState } from '../kvm/gpastate.ts'
 import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Page } from '../linux/page.ts'
 import { type SwapPlace } from '../linux/swap/swap.ts'
@@ -8,28 +9,7 @@ import { type PageContent } from '../linux/swap/swapcontent.ts'
 import { type Vma } from '../linux/vma.ts'
 import { type PageWalk } from '../paging/walk.ts'
 
-/**
- * What became of a guest physical address.
- * - `mapped`: a host page is behind it
- * - `swapped`: it is on a swap device, perhaps still in the swap cache too
- * - `migrating`: the host was moving the page; hpa is its old place
- * - `poisoned`: a memory error took its frame away; hpa is that frame
- * - `marker`: no page, but the kernel left a note (userfaultfd write protection, guard, poison)
- * - `device-private`: the page is in a device's memory
- * - `unmapped`: nothing was ever put here, or it was given back
- * - `no-slot`: the guest has no memory at this address
- * - `not-in-dump`: a page that is needed to answer is not in the dump
- */
-export type TranslationState =
-  | 'mapped'
-  | 'swapped'
-  | 'migrating'
-  | 'poisoned'
-  | 'marker'
-  | 'device-private'
-  | 'unmapped'
-  | 'no-slot'
-  | 'not-in-dump'
+export { type TranslationState } from '../kvm/gpastate.ts'
 
 /** Who was asked: the VMM's task and its virtual machine, for headings. */
 export interface Subject {

@@ -2,20 +2,22 @@
 // Pictures as data: what is to be drawn, with every number and word chosen, by whatever means.
 
 import { type Memslot } from '../kvm/memslots/memslot.ts'
-import { type Share } from '../translate/coverage.ts'
+import { type Share } from '../kvm/share.ts'
 import { type Label } from './label.ts'
 import { type Tone } from './tone.ts'
 
 /** A picture, told apart by `chart`. A new one is one more type here, and a file of its own that draws it. */
-export type Chart = SlotMap | ShareBars
+export type Chart = SlotMap | ShareBars | NodeBars | HeatMap | ExtentBars
 
 /** What a slot map is made of. Only slots of address space 0 are drawn, without deleted ones. */
 export interface SlotMapInput {
   readonly slots: readonly {
     readonly slot: Memslot
     /** The bytes by state and page size, or null when nobody counted them. */
-    readonly shares: readonly Share[] | null
+    readonly shares: readonly Pick<Share, 'state' | 'pageSize' | 'bytes'>[] | null
   }[]
+  /** The map begins here instead of at 0. */
+  readonly from?: number
   /** Addresses to point at, with what to write there: `gpa 0x34de5840`. */
   readonly marked: readonly { readonly gpa: number; readonly label: string }[]
 }
@@ -24,7 +26,7 @@ export interface SlotMapInput {
 export interface SlotBox {
   readonly from: number
   readonly to: number
-  /** Its name: `slot 6`, or `12 slots`. */
+  /** Its name: `slot 6`, `slot 1 (firmware)`, or `12 slots`. */
   readonly name: string
   /** Addresses, the first and the last byte: `0x100000 – 0x7fffffff`. */
   readonly gpa: string
@@ -60,6 +62,8 @@ export interface SlotMap {
     readonly to: number
     readonly gpa: string
     readonly size: string
+    /** What the addresses are for on a PC, `PCI hole`; null when their place does not tell. */
+    readonly name: string | null
   }[]
   /** Addresses under the line; one is shown from the zoom on at which it has room. */
   readonly labels: readonly Label[]
@@ -88,4 +92,68 @@ export interface ShareBars {
   }[]
   /** The tones that occur, in the order of a legend. */
   readonly tones: readonly Tone[]
+}
+
+/** The bytes on each NUMA node of the host, stacked by page size. */
+export interface NodeBars {
+  readonly chart: 'node-bars'
+  readonly title: string
+  /** One sentence with the numbers, for those who do not see the picture. */
+  readonly description: string
+  readonly text: string
+  /** What lengths are counted in: `GiB`. */
+  readonly unit: string
+  readonly pieces: readonly {
+    /** `node 0`. */
+    readonly node: string
+    readonly tone: Tone
+    /** Where the piece begins and ends, in units. */
+    readonly from: number
+    readonly to: number
+    readonly size: string
+  }[]
+  /** One for each node, those without bytes too: where its bar ends, and what to write there. */
+  readonly ends: readonly { readonly node: string; readonly at: number; readonly label: string }[]
+  readonly tones: readonly Tone[]
+}
+
+/** Guest memory as a grid of cells of one size, 64 in a row. */
+export interface HeatMap {
+  readonly chart: 'heat-map'
+  readonly title: string
+  readonly subtitle: string
+  readonly description: string
+  readonly text: string
+  /** Bytes of a cell. */
+  readonly cell: number
+  /** The first address of each row. Rows without memory are left out. */
+  readonly rows: readonly number[]
+  /** Rows in front of which addresses are left out. */
+  readonly jumps: readonly number[]
+  /** A letter for each cell, row by row: the number of its tone in `tones` (0 to 9), or `-` for no memory. */
+  readonly states: string
+  /** The share of that tone in its cell in tenths, 1 to 9 and `a` for all of it; `-` for no memory. */
+  readonly shares: string
+  /** The tones that occur, in the order of a legend. */
+  readonly tones: readonly Tone[]
+}
+
+/** How contiguous memory is: bars by length of run. */
+export interface ExtentBars {
+  readonly chart: 'extent-bars'
+  readonly title: string
+  readonly subtitle: string
+  readonly description: string
+  readonly text: string
+  readonly bars: readonly {
+    /** The shortest run of the class: `4K`, `2M`. */
+    readonly from: string
+    readonly percent: number
+    /** The same in words: `<0.1 %`. */
+    readonly share: string
+    readonly runs: string
+    readonly size: string
+    /** What stands above the bar: the number of runs, `22k`. */
+    readonly label: string
+  }[]
 }

@@ -3,7 +3,7 @@
 
 import { type View, type ViewOptions } from './block.ts'
 import { bulkView, isTable } from './bulk.ts'
-import { coverageView, isSlotShares } from './coverage.ts'
+import { coverageView, isCoverage, isSlotCoverage, slotCoveragesView } from './coverage.ts'
 import { dumpView, isDump } from './dump.ts'
 import { filesView, isOpenFile } from './files.ts'
 import { isMemslot, memslotsView } from './memslots.ts'
@@ -27,6 +27,7 @@ const viewers: readonly Viewer[] = [
   one(isTable, bulkView),
   one(isPageWalk, walkView),
   one(isDump, dumpView),
+  one(isCoverage, coverageView),
   one(isVm, vmView),
   one(isVcpu, vcpuView),
   one(isTask, taskView),
@@ -40,7 +41,7 @@ const viewers: readonly Viewer[] = [
   many(isTask, tasksView),
   many(isMemslot, memslotsView),
   many(isVma, vmasView),
-  many(isSlotShares, coverageView),
+  many(isSlotCoverage, slotCoveragesView),
   many(isOpenFile, filesView),
   many(isSwapDevice, swapsView),
 ]

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The rows of a bulk translation by state and page size: for all of them, and for the slots with most.
+// Bars of 100 %: the rows of a bulk translation, or the bytes of a guest, by state and page size, all and by slot.
 
 import { type Group } from '../bulk/group.ts'
 import { type TranslationTable } from '../bulk/table.ts'
+import { formatSize } from '../bytes/hex.ts'
+import { type Coverage } from '../kvm/coverage.ts'
+import { slotName } from '../kvm/memslots/memslot.ts'
+import { type Share } from '../kvm/share.ts'
 import { type Block } from './block.ts'
 import { type ShareBars } from './chart.ts'
 import { count, left, right } from './table.ts'
@@ -13,38 +17,81 @@ import { shareStates, type Tone, toneOf } from './tone.ts'
 const SLOTS = 12
 const order: readonly Tone[] = [...shareStates, 'hole']
 
-/** Lays the bars out; a table without rows has none. */
+/** Lays the bars of a table out; one without rows has none. */
 export function shareBarsOf(table: TranslationTable): ShareBars {
   const groups = table.groupBy('slot', 'state', 'pageSize')
   const rowsOfSlot = table.groupBy('slot').filter(({ slot }) => typeof slot === 'number')
   const bars = [
-    { group: `all ${count(table.length, 'row')}`, groups, rows: table.length },
+    { group: `all ${count(table.length, 'row')}`, parts: tallyOf(groups) },
     ...rowsOfSlot.slice(0, SLOTS).map(({ slot, count: rows }) => ({
       group: `slot ${slot ?? '?'}, ${count(rows, 'row')}`,
-      groups: groups.filter((one) => one.slot === slot),
-      rows,
+      parts: tallyOf(groups.filter((one) => one.slot === slot)),
     })),
   ]
-  const pieces = bars.flatMap(({ group, groups: parts, rows }) => {
+  const hidden = rowsOfSlot.length - SLOTS
+  return layBars({
+    title: 'State and host page size, % of rows',
+    what: 'rows',
+    remark: hidden > 0 ? `the ${SLOTS} slots with most rows; ${hidden} more are counted above` : '',
+    words: (rows) => count(rows, 'row'),
+    bars,
+  })
+}
+
+/** The bars of a coverage: the whole guest, and its largest slots; undefined when it has no memory. */
+export function coverageBarsOf(coverage: Coverage): ShareBars | undefined {
+  if (coverage.bytes === 0) return undefined
+  const bySize = coverage.slots.toSorted((a, b) => b.bytes - a.bytes).slice(0, SLOTS)
+  const hidden = coverage.slots.length - bySize.length
+  const shown = coverage.slots.filter((one) => bySize.includes(one))
+  return layBars({
+    title: 'State and host page size, % of bytes',
+    what: 'memory',
+    remark: hidden > 0 ? `the ${SLOTS} largest slots; ${hidden} more are counted above` : '',
+    words: formatSize,
+    bars: [
+      { group: `all, ${formatSize(coverage.bytes)}`, parts: tonesOf(coverage.shares) },
+      ...shown.map(({ slot, bytes, shares }) => ({
+        group: `slot ${slotName(slot)}, ${formatSize(bytes)}`,
+        parts: tonesOf(shares),
+      })),
+    ],
+  })
+}
+
+interface Bars {
+  readonly title: string
+  /** What is in a bar, for the head of a table. */
+  readonly what: string
+  readonly remark: string
+  readonly words: (amount: number) => string
+  /** The first is all. */
+  readonly bars: readonly {
+    readonly group: string
+    readonly parts: readonly { readonly tone: Tone; readonly count: number }[]
+  }[]
+}
+
+function layBars({ title, what, remark, words, bars }: Bars): ShareBars {
+  const pieces = bars.flatMap(({ group, parts }) => {
+    const all = parts.reduce((sum, part) => sum + part.count, 0)
     let before = 0
-    return tallyOf(parts).map(({ tone, count: inTone }) => {
+    return parts.map(({ tone, count: amount }) => {
       const from = before
-      before += inTone
-      const share = `${count(inTone, 'row')}, ${percent(inTone / rows)}`
+      before += amount
+      const share = `${words(amount)}, ${percent(amount / all)}`
       return {
         group,
         tone,
-        from: round((from * 100) / rows),
-        to: round((before * 100) / rows),
+        from: round((from * 100) / all),
+        to: round((before * 100) / all),
         share,
       }
     })
   })
-  const title = 'State and host page size, % of rows'
-  const hidden = rowsOfSlot.length - SLOTS
   const all = pieces.filter(({ group }) => group === bars[0]?.group)
   const subtitle = [
-    ...(hidden > 0 ? [`the ${SLOTS} slots with most rows; ${hidden} more are counted above`] : []),
+    ...(remark === '' ? [] : [remark]),
     ...(all.some(({ tone }) => tone === 'hole') ? ['hole = no slot, or no address'] : []),
   ].join('; ')
   return {
@@ -52,10 +99,25 @@ export function shareBarsOf(table: TranslationTable): ShareBars {
     title,
     subtitle,
     description: `${title}: ${all.map(({ tone, share }) => `${tone} ${share}`).join('; ')}`,
-    text: textOf([tableOf(title, pieces)]),
+    text: textOf([tableOf(title, what, pieces)]),
     pieces,
     tones: order.filter((tone) => pieces.some((piece) => piece.tone === tone)),
   }
+}
+
+/** Bytes by tone, in the order of a legend. */
+export function tonesOf(
+  shares: readonly Pick<Share, 'state' | 'pageSize' | 'bytes'>[],
+): { tone: Tone; count: number }[] {
+  const sums = new Map<Tone, number>()
+  for (const { state, pageSize, bytes } of shares) {
+    const tone = toneOf(state, pageSize)
+    sums.set(tone, (sums.get(tone) ?? 0) + bytes)
+  }
+  return order.flatMap((tone) => {
+    const bytes = sums.get(tone)
+    return bytes === undefined ? [] : [{ tone, count: bytes }]
+  })
 }
 
 /** Rows by tone, in the order of a legend, of groups by state and page size. */
@@ -78,12 +140,12 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
-function tableOf(caption: string, pieces: ShareBars['pieces']): Block {
+function tableOf(caption: string, what: string, pieces: ShareBars['pieces']): Block {
   return {
     kind: 'table',
     caption,
     remark: null,
-    columns: [left('rows'), left('state'), right('share')],
+    columns: [left(what), left('state'), right('share')],
     rows: pieces.map(({ group, tone, share }) => [group, tone, share]),
     cut: null,
   }

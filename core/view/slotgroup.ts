@@ -3,6 +3,7 @@
 
 import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { type SlotMapInput } from './chart.ts'
+import { slotPurpose } from './region.ts'
 import { shareStates, toneOf, type Tone } from './tone.ts'
 
 /** One slot, or a run of small ones without a marked address among them. */
@@ -73,7 +74,11 @@ function groupOf(run: SlotMapInput['slots']): SlotGroup {
 }
 
 function nameOf(slot: Memslot): string {
-  return `slot ${slotName(slot)}${slot.salvaged === undefined ? '' : ' (salvaged)'}`
+  const purpose = slotPurpose(slot.gpa, slot.gpa + slot.size, slot.flags)
+  const words = [purpose, slot.salvaged === undefined ? null : 'salvaged']
+    .filter((word) => word !== null)
+    .join(', ')
+  return `slot ${slotName(slot)}${words === '' ? '' : ` (${words})`}`
 }
 
 function sharesOf(run: SlotMapInput['slots']): SlotGroup['shares'] {

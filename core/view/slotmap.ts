@@ -5,30 +5,32 @@ import { formatSize, hex } from '../bytes/hex.ts'
 import { type Block } from './block.ts'
 import { type SlotBox, type SlotMap, type SlotMapInput } from './chart.ts'
 import { placeLabels } from './label.ts'
+import { holeName } from './region.ts'
 import { slotGroups, type SlotGroup } from './slotgroup.ts'
 import { count, left, right } from './table.ts'
 import { textOf } from './text.ts'
-import { shareStates, type Tone } from './tone.ts'
+import { shareStates, type Tone, toneGlyphs } from './tone.ts'
 
 const PIXELS = 660
 /** A state with one page in a slot of gigabytes is still drawn this high. */
 const LEAST = 0.025
 
 /** Lays a slot map out. */
-export function slotMapOf({ slots, marked }: SlotMapInput): SlotMap {
+export function slotMapOf({ slots, marked, from = 0 }: SlotMapInput): SlotMap {
   const groups = slotGroups(slots, marked)
   const boxes: SlotBox[] = []
-  const holes: { from: number; to: number; gpa: string; size: string }[] = []
+  const holes: SlotMap['holes'][number][] = []
   const edges: { at: number; gpa: number; weight: number }[] = []
   const stretches: Stretch[] = []
   let at = 0
-  let end = 0
+  let end = from
   const hole = (until: number): void => {
     if (until <= end) return
     const to = round(at + 2 + 0.15 * Math.log2((until - end) / 4096))
     stretches.push({ gpa: end, end: until, from: at, to, isHole: true })
-    holes.push({ from: at, to, gpa: range(end, until), size: formatSize(until - end) })
-    if (end > 0) edges.push({ at, gpa: end, weight: 0 })
+    const words = { gpa: range(end, until), size: formatSize(until - end) }
+    holes.push({ from: at, to, ...words, name: holeName(end, until) })
+    if (end > from) edges.push({ at, gpa: end, weight: 0 })
     at = to
   }
   for (const group of groups) {
@@ -121,19 +123,6 @@ function describe(
   return `${map.title}${span}. Slot width is logarithmic, holes are narrow dashed boxes${colour}.${marks}`
 }
 
-const glyphs: Record<Tone, string> = {
-  'mapped 1G': 'G',
-  'mapped 2M': 'M',
-  'mapped 4K': 'k',
-  swapped: 's',
-  'not touched': '.',
-  poisoned: 'X',
-  'not in dump': '?',
-  device: 'd',
-  'not counted': '#',
-  hole: '-',
-}
-
 /** The line in 64 letters, one glyph for what lies there, with the marks below. */
 function lineOf({
   units,
@@ -144,7 +133,7 @@ function lineOf({
   const letters = Array.from({ length: 64 }, (_, i) => {
     const middle = ((i + 0.5) * units) / 64
     const box = boxes.find(({ from, to }) => from <= middle && middle < to)
-    return glyphs[box?.mostly ?? 'hole']
+    return toneGlyphs[box?.mostly ?? 'hole']
   })
   const lines = [letters.join('')]
   for (const { at, label } of marks) {
@@ -152,7 +141,7 @@ function lineOf({
     lines.push(column < 40 ? `${' '.repeat(column)}^ ${label}` : `${label} ^`.padStart(column + 1))
   }
   const used: readonly Tone[] = [...tones, 'hole']
-  const legend = used.map((tone) => ({ text: `${glyphs[tone]} ${tone}` }))
+  const legend = used.map((tone) => ({ text: `${toneGlyphs[tone]} ${tone}` }))
   return [...lines, textOf([{ kind: 'line', parts: legend }])].join('\n')
 }
 

@@ -48,3 +48,17 @@ export function toneOfSize(bytes: number): Tone {
   if (bytes >= 2 ** 30) return 'mapped 1G'
   return bytes >= 2 ** 21 ? 'mapped 2M' : 'mapped 4K'
 }
+
+/** A letter for each tone, for pictures made of text. */
+export const toneGlyphs: Readonly<Record<Tone, string>> = {
+  'mapped 1G': 'G',
+  'mapped 2M': 'M',
+  'mapped 4K': 'k',
+  swapped: 's',
+  'not touched': '.',
+  poisoned: 'X',
+  'not in dump': '?',
+  device: 'd',
+  'not counted': '#',
+  hole: '-',
+}

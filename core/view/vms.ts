@@ -61,7 +61,7 @@ export function vmView(vm: VmSummary, options: ViewOptions = {}): View {
     text: textOf(blocks),
     blocks,
     get charts() {
-      return slots === null ? [] : slotMapsOf(vm, [])
+      return slots === null ? [] : slotMapsOf(vm, [], true)
     },
   }
 }

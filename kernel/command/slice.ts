@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // `qemu-vtop slice`: a small dump that answers some questions just as the large one does.
 import { existsSync } from 'node:fs'
-import {
-  coverage,
-  formatSize,
-  type HostDump,
-  qemuVtop,
-  Task,
-  viewOf,
-  type Vm,
-} from '../../core/index.ts'
+import { formatSize, type HostDump, qemuVtop, Task, viewOf, type Vm } from '../../core/index.ts'
 import { type Questions, readQuestions, subjectOf } from './addresses.ts'
 import { dumpArguments, fileHelp, withDump } from './dumps.ts'
 import { exitCode, print, usageError, type Verb } from './verb.ts'
@@ -81,7 +73,7 @@ function readAnswers(dump: HostDump, subject: Task<Vm> | Vm, { gpas, switches }:
   const tasks = dump.tasks()
   for (const value of [tasks, ...tasks, subject]) viewOf(value)
   for (const vm of dump.vms) {
-    coverage(vm)
+    vm.coverage()
     vm.struct.$bytes()
     for (const struct of [vm.task?.struct, vm.task?.mm]) struct?.$bytes()
   }

@@ -12,7 +12,6 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['NO_ADDRESS', 'NO_ADDRESS', 'what columns of addresses have where there is none'],
   ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],
-  ['coverage', 'coverage(vm)', "what is in memory of each of a virtual machine's slots"],
   ['show', 'show(value, options)', 'a list with all its rows: show(vm.memslots, {rows: Infinity})'],
   ['hex', 'hex(value)', 'an address as text'],
   ['parseAddress', 'parseAddress(value)', 'an address from a number, a bigint or hex text'],
@@ -22,6 +21,7 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
 /** What to ask an open dump first. `help()` lists these too; they are no names of their own. */
 const dumpCalls: typeof coreFunctions = [
   ['', 'dump.vms', 'its virtual machines; dump.vm("web01") is one, by name, pid or UUID'],
+  ['', 'vm.coverage()', "what backs a guest's memory; {from, to} for a range of addresses"],
   ['', 'dump.tasks()', 'its processes; dump.task(pid) is one, task.vms are its virtual machines'],
   ['', 'dump.struct(name, address)', 'a structure of its kernel, with the members it has there'],
   ['', 'dump.symbol(name)', 'the address of a name of its kernel'],
@@ -30,7 +30,7 @@ const dumpCalls: typeof coreFunctions = [
 /** Exported by core, to name in types, to compare with `instanceof`, and to catch. */
 const coreTypes: readonly string[] = [
   ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
-  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf', 'TranslationTable'],
+  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf', 'TranslationTable', 'Coverage'],
   ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
   ...['UnsupportedError', 'UsageError'],
 ]

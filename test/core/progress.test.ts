@@ -2,7 +2,7 @@
 // Who listens hears of work from its beginning to its end, whatever the end is.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { coverage, onProgress, openDump, type Work } from '../../core/index.ts'
+import { onProgress, openDump, type Work } from '../../core/index.ts'
 import { withProgress } from '../../core/progress.ts'
 import { realDump } from '../place.ts'
 
@@ -43,7 +43,7 @@ describe('progress of the library', () => {
     const dump = openDump(path)
     const [vm] = dump.vms
     assert.ok(vm)
-    coverage(vm)
+    vm.coverage()
     const [work, ...steps] = heard.splice(0)
     const pages = vm.memslots
       .filter(({ addressSpace }) => addressSpace === 0)

@@ -10,7 +10,6 @@ import { Host } from '../../core/linux/host.ts'
 import { Linux } from '../../core/linux/linux.ts'
 import { type Task, Tasks } from '../../core/linux/task.ts'
 import { PhysicalMemory } from '../../core/space/physical.ts'
-import { coverage } from '../../core/translate/coverage.ts'
 import { translate } from '../../core/translate/translate.ts'
 import { DumpError } from '../../core/errors.ts'
 import { viewOf } from '../../core/view/index.ts'
@@ -39,7 +38,7 @@ function askEverything(source: PageSource): boolean {
   })
   for (const vm of new Set(found)) {
     each(() => [vm.name, vm.memslots])
-    each(() => coverage(vm))
+    each(() => viewOf(vm.coverage())?.charts)
     each(() => translateAll(vm, [0, 0x1000, 0x200000, 2 ** 51], 'fuzz'))
     for (const gpa of [0, 0x1000, 0x200000]) {
       each(() => {

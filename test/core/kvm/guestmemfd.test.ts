@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { coverage, qemuVtop } from '../../../core/index.ts'
+import { qemuVtop } from '../../../core/index.ts'
 import { type BuiltHost } from '../../build/linux.ts'
 import { guestHpa, guestSlot, hostWithVms, vmmPid, withDump } from '../../build/smallhost.ts'
 
@@ -105,7 +105,7 @@ describe('an address of a confidential guest', () => {
       assert.equal(counts.get('mapped'), 3)
       const [vm] = task.vms
       assert.ok(vm)
-      for (const { state, bytes } of coverage(vm).flatMap(({ shares }) => shares)) {
+      for (const { state = '', bytes } of vm.coverage().groupBy('state')) {
         assert.equal(bytes, 4096 * (counts.get(state) ?? 0), state)
       }
     })

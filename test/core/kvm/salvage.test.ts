@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import {
-  coverage,
   type HostDump,
   type Memslot,
   openDump,
@@ -134,7 +133,7 @@ describe('a dump of 7.3 that makedumpfile 1.7.8 filtered', { skip }, () => {
       /2\s+more\s+of\s+address\s+space\s+0\s+not\s+in\s+this\s+dump/,
     )
     assert.match(viewOf(vm)?.text ?? '', /salvaged: slot /)
-    const shares = coverage(vm)
+    const shares = vm.coverage()
     assert.equal(shares.lost.length, 2)
     assert.match(viewOf(shares)?.text ?? '', /\(salvaged\)/)
     assert.match(

@@ -74,6 +74,9 @@ const kinds: readonly (readonly [name: string, value: unknown, text: RegExp])[] 
     'the coverage of slots',
     slots.slice(0, 1).map((slot) => ({
       slot,
+      gpa: slot.gpa,
+      bytes: slot.size,
+      extents: [],
       shares: [
         { state: 'unmapped', pageSize: null, bytes: slot.size - 4096 },
         { state: 'mapped', pageSize: 4096, bytes: 4096 },

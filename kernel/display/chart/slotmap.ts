@@ -58,7 +58,9 @@ function datasetsOf(map: SlotMap): Spec {
         share,
       })),
     ),
-    holes: map.holes.map(({ from, to, gpa, size }) => ({ u0: from, u1: to, gpa, size })),
+    holes: map.holes.map(({ from, to, gpa, size, name }) => ({
+      ...{ u0: from, u1: to, gpa, size, name: name ?? 'hole' },
+    })),
     labels: map.labels.map(({ at, text, zoom }) => ({ u: at, text, zoom })),
     marks: map.marks.map(({ at, label }) => ({ u: at, text: label })),
   }
@@ -104,6 +106,7 @@ class Drawing {
         this.#outlines(),
         this.#labels(),
         this.#names(),
+        ...(this.#map.holes.some(({ name }) => name !== null) ? [this.#holeNames()] : []),
         ...(this.#map.marks.length > 0 ? [this.#marks()] : []),
       ],
     }
@@ -154,7 +157,8 @@ class Drawing {
         y: { value: HEIGHT * 0.34 },
         y2: { value: HEIGHT * 0.66 },
         tooltip: [
-          { field: 'size', type: 'nominal', title: 'hole' },
+          { field: 'name', type: 'nominal', title: 'no memory' },
+          { field: 'size', type: 'nominal', title: 'size' },
           { field: 'gpa', type: 'nominal', title: 'gpa' },
         ],
       },
@@ -246,6 +250,21 @@ class Drawing {
       ],
       mark: { ...words(uiFont, 10), baseline: 'bottom', dy: -3 },
       encoding: { x: this.#x('x'), y: { value: 0 }, text: { field: 'text' } },
+    }
+  }
+
+  /** Holes are narrow, so their names stand upright in them, where the map shows their middle. */
+  #holeNames(): Spec {
+    const isSeen = `datum.u0 >= ${this.#from} && datum.u1 <= ${this.#to}`
+    const isWide = `(datum.u1 - datum.u0) * ${this.#scale} > 9 && datum.name != 'hole'`
+    return {
+      data: { name: 'holes' },
+      transform: [
+        this.#clamped('(datum.u0 + datum.u1) / 2'),
+        { calculate: `${isSeen} && ${isWide} ? datum.name : ''`, as: 'text' },
+      ],
+      mark: { ...words(uiFont, 9), angle: -90, align: 'center', baseline: 'middle' },
+      encoding: { x: this.#x('x'), y: { value: HEIGHT / 2 }, text: { field: 'text' } },
     }
   }
 

@@ -28,6 +28,8 @@ export interface SlotBox {
   readonly to: number
   /** Its name: `slot 6`, `slot 1 (firmware)`, or `12 slots`. */
   readonly name: string
+  /** What it is for, where its place or its flags tell: `ROMs`; else null. */
+  readonly purpose: string | null
   /** Addresses, the first and the last byte: `0x100000 – 0x7fffffff`. */
   readonly gpa: string
   readonly hva: string

@@ -43,7 +43,7 @@ export function heatMapOf({ cells, bytes }: Coverage): HeatMap | undefined {
   const jumps = [...rows.keys()].filter((i) => i > 0 && (rows[i] ?? 0) > (rows[i - 1] ?? 0) + row)
   const title = `Guest memory by cells of ${formatSize(cellSize)}`
   const subtitle = [
-    `${formatSize(row)} a row; colour = what most of a cell is, pale = less of it`,
+    `${formatSize(row)} a row; colour = most of a cell, pale = less`,
     ...(tones.includes('poisoned') ? ['one poisoned page colours its cell'] : []),
     ...(jumps.length > 0 ? ['dashed = addresses left out'] : []),
     ...(leftOut > 0 ? [`${count(leftOut, 'small slot')} not shown`] : []),

@@ -9,6 +9,8 @@ import { shareStates, toneOf, type Tone } from './tone.ts'
 /** One slot, or a run of small ones without a marked address among them. */
 export interface SlotGroup {
   readonly name: string
+  /** What one slot is for, where that is known. */
+  readonly purpose: string | null
   /** How many slots it stands for. */
   readonly count: number
   /** The first gpa, and the one behind the last. */
@@ -63,6 +65,7 @@ function groupOf(run: SlotMapInput['slots']): SlotGroup {
   const isOne = slots.length === 1
   return {
     name: isOne && first !== undefined ? nameOf(first) : `${slots.length} slots`,
+    purpose: isOne && first !== undefined ? purposeOf(first) : null,
     count: slots.length,
     gpa,
     end,
@@ -73,9 +76,12 @@ function groupOf(run: SlotMapInput['slots']): SlotGroup {
   }
 }
 
+function purposeOf({ gpa, size, flags }: Memslot): string | null {
+  return slotPurpose(gpa, gpa + size, flags)
+}
+
 function nameOf(slot: Memslot): string {
-  const purpose = slotPurpose(slot.gpa, slot.gpa + slot.size, slot.flags)
-  const words = [purpose, slot.salvaged === undefined ? null : 'salvaged']
+  const words = [purposeOf(slot), slot.salvaged === undefined ? null : 'salvaged']
     .filter((word) => word !== null)
     .join(', ')
   return `slot ${slotName(slot)}${words === '' ? '' : ` (${words})`}`

@@ -90,6 +90,7 @@ function boxOf(group: SlotGroup, from: number, to: number): SlotBox {
     from,
     to,
     name: group.name,
+    purpose: group.purpose,
     gpa: range(group.gpa, group.end),
     hva: group.hva === null ? '-' : hex(group.hva),
     size: formatSize(group.bytes),

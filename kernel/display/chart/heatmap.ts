@@ -7,10 +7,12 @@ import { frame, ink, type Spec, toneColour } from './spec.ts'
 
 const COLUMNS = 64
 const WIDTH = 600
-/** A row's height: a grid of one row is not a hair line, one of 32 not a wall. */
-const ROW = 12
-/** Every second row is named when there are more. */
-const NAMED = 16
+/** A grid is so high in all, but its rows are neither hair lines nor walls. */
+const HEIGHT = 320
+/** Rows that are less high are named in turn. */
+const NAMED = 13
+/** More marks make a still picture of more than 100 KB: then it shows shares more roughly, and pairs of cells. */
+const MOST_STILL = 900
 
 /**
  * The grid. The cells travel as two texts with a letter for each, and become rows of data in the page: that is a tenth
@@ -29,7 +31,7 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
     description,
     title: { text: title, subtitle },
     width: WIDTH,
-    height: Math.max(24, rows.length * ROW),
+    height: rowHeight(chart) * rows.length,
     layer: [
       interactive ? moving(chart, y) : still(chart, y),
       {
@@ -105,27 +107,60 @@ function moving({ tones, rows, cell, states, shares }: HeatMap, y: Spec): Spec {
   }
 }
 
-function still({ tones, states, shares }: HeatMap, y: Spec): Spec {
-  const values: { c: number; c2: number; r: number; r2: number; state: string; p: number }[] = []
-  for (let i = 0; i < states.length; i++) {
-    const state = tones[Number(states[i])]
-    if (state === undefined) continue
-    const column = i % COLUMNS
-    const last = values.at(-1)
-    const isMore = column > 0 && states[i - 1] === states[i] && shares[i - 1] === shares[i]
-    if (isMore && last !== undefined) last.c2 = column + 1
-    else {
-      const r = Math.floor(i / COLUMNS)
-      const p = parseInt(shares[i] ?? '1', 16)
-      values.push({ c: column, c2: column + 1, r: r + 0.03, r2: r + 0.97, state, p })
-    }
+function still(map: HeatMap, y: Spec): Spec {
+  const coarser = [
+    { step: 1, parts: 10 },
+    { step: 1, parts: 2 },
+    { step: 2, parts: 2 },
+  ]
+  let values: StillCell[] = []
+  for (const { step, parts } of coarser) {
+    values = stillCells(map, step, parts)
+    if (values.length <= MOST_STILL) break
   }
-  return { data: { values }, mark: { type: 'rect' }, encoding: encoding(tones, y) }
+  const { tones } = map
+  return { data: { values }, mark: { type: 'rect', aria: false }, encoding: encoding(tones, y) }
+}
+
+/** Neighbours in a row that are alike. */
+interface StillCell {
+  readonly c: number
+  c2: number
+  readonly r: number
+  readonly r2: number
+  readonly state: string
+  readonly p: number
+}
+
+/** Of `step` cells the last state in the legend stands for all, and shares are rounded up to `parts` steps. */
+function stillCells({ tones, states, shares }: HeatMap, step: number, parts: number): StillCell[] {
+  const cells: StillCell[] = []
+  for (let i = 0; i < states.length; i += step) {
+    const letters = Array.from(states.slice(i, i + step))
+      .filter((letter) => letter !== '-')
+      .sort()
+    const state = tones[Number(letters.at(-1))]
+    if (state === undefined) continue
+    const c = i % COLUMNS
+    const r = Math.floor(i / COLUMNS) + 0.03
+    const share = parseInt(shares[states.indexOf(letters.at(-1) ?? '', i)] ?? '1', 16)
+    const p = (Math.ceil((share * parts) / 10) * 10) / parts
+    const last = cells.at(-1)
+    const isMore = last?.r === r && last.c2 === c && last.state === state && last.p === p
+    if (isMore) last.c2 = c + step
+    else cells.push({ c, c2: c + step, r, r2: r + 0.94, state, p })
+  }
+  return cells
+}
+
+function rowHeight({ rows }: HeatMap): number {
+  return Math.max(10, Math.min(16, Math.floor(HEIGHT / rows.length)))
 }
 
 /** The addresses of rows, fewer when there are many; those behind a jump always have theirs. */
-function namesOf({ rows, jumps }: HeatMap): { r: number; gpa: string }[] {
+function namesOf(map: HeatMap): { r: number; gpa: string }[] {
+  const { rows, jumps } = map
   return [...rows.keys()]
-    .filter((r) => rows.length <= NAMED || r % 2 === 0 || jumps.includes(r))
+    .filter((r) => rowHeight(map) >= NAMED || r % 2 === 0 || jumps.includes(r))
     .map((r) => ({ r: r + 0.5, gpa: hex(rows[r] ?? 0) }))
 }

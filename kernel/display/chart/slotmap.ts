@@ -44,6 +44,7 @@ function datasetsOf(map: SlotMap): Spec {
       u0: box.from,
       u1: box.to,
       name: box.name,
+      short: box.purpose ?? '',
       gpa: box.gpa,
       hva: box.hva,
       size: box.size,
@@ -234,19 +235,23 @@ class Drawing {
 
   /**
    * A slot's name, where the slot is as wide as it and no mark goes through it. The layer is never empty: a name that
-   * does not fit is blank.
+   * does not fit is what the slot is for, or blank.
    */
   #names(): Spec {
     const isSeen = `datum.u1 > ${this.#from} && datum.u0 < ${this.#to}`
-    const isWide = `(datum.u1 - datum.u0) * ${this.#scale} > length(datum.name) * 6 + 4`
-    const isFree = this.#map.marks.map(
-      ({ at }) => `abs(datum.x - ${at}) * ${this.#scale} > length(datum.name) * 3 + 4`,
-    )
+    const fits = (name: string) =>
+      [
+        `(datum.u1 - datum.u0) * ${this.#scale} > length(${name}) * 6 + 4`,
+        ...this.#map.marks.map(
+          ({ at }) => `abs(datum.x - ${at}) * ${this.#scale} > length(${name}) * 3 + 4`,
+        ),
+      ].join(' && ')
+    const name = `${fits('datum.name')} ? datum.name : ${fits('datum.short')} ? datum.short : ''`
     return {
       data: { name: 'slots' },
       transform: [
         this.#clamped('(datum.u0 + datum.u1) / 2'),
-        { calculate: `${[isSeen, isWide, ...isFree].join(' && ')} ? datum.name : ''`, as: 'text' },
+        { calculate: `${isSeen} ? (${name}) : ''`, as: 'text' },
       ],
       mark: { ...words(uiFont, 10), baseline: 'bottom', dy: -3 },
       encoding: { x: this.#x('x'), y: { value: 0 }, text: { field: 'text' } },

@@ -28,6 +28,21 @@ export { type Group, type GroupKey } from './bulk/group.ts'
 export { type SwappedPage } from './bulk/guest.ts'
 export { NO_ADDRESS, type RowState, stateNames } from './bulk/states.ts'
 
+// Files of addresses, and tables as files.
+export { addressBatches, readAddresses, type ReadOptions } from './io/read.ts'
+export {
+  tableWriter,
+  type TableWriter,
+  toArrow,
+  type WriteOptions,
+  type WriteResult,
+  writeTable,
+} from './io/write.ts'
+export { type AddressBatch, type BadLine } from './io/filler.ts'
+export { type AddressOptions, type FormatName, type ValueOptions } from './io/format.ts'
+export { type Sink } from './io/sink.ts'
+export { guestPageCount, guestPages } from './bulk/pages.ts'
+
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'
 export { Vcpu, type VcpuList } from './kvm/vcpu.ts'

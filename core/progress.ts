@@ -31,8 +31,11 @@ export function onProgress(listener: (work: Work) => WorkDisplay): () => void {
   }
 }
 
-/** Begins a piece of work: what it gives is to be told of each step and of the end. */
-function begin(work: Work): WorkDisplay {
+/**
+ * Begins a piece of work: what it gives is to be told of each step and of the end. For work that waits on the way; all
+ * other work is done inside of `withProgress`.
+ */
+export function begin(work: Work): WorkDisplay {
   const displays = Array.from(listeners, (listener) => listener(work))
   const each = (tell: (display: WorkDisplay) => void): void => {
     for (const display of displays) tell(display)

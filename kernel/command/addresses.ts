@@ -70,14 +70,9 @@ export async function readQuestions(
     if (given.has(name) && !switches.includes(name))
       throw usageError(`--${name} is not for this verb`)
   }
-  const tasks = values.task ?? []
-  if (tasks.length > 1) throw usageError(`one -g at a time; given: ${tasks.join(', ')}`)
-  const [task] = tasks
+  const task = taskGiven(values.task)
   if (task === undefined && values.vm === undefined) {
     throw usageError('-g [pid | taskp] must be specified')
-  }
-  if (task !== undefined && parseAddress(task) === undefined) {
-    throw usageError(`invalid task or pid value: ${task}`)
   }
   if (addresses.length === 0) throw usageError('-p should be specified')
   const fromStdin = (argument: string) => argument === '-' || argument === '@-'
@@ -93,8 +88,21 @@ export async function readQuestions(
   return { positionals, task, vm: values.vm, gpas, switches: given, files }
 }
 
+/** The one task behind -g, or undefined. Throws usage errors, in the words of the extension. */
+export function taskGiven(tasks: readonly string[] = []): string | undefined {
+  if (tasks.length > 1) throw usageError(`one -g at a time; given: ${tasks.join(', ')}`)
+  const [task] = tasks
+  if (task !== undefined && parseAddress(task) === undefined) {
+    throw usageError(`invalid task or pid value: ${task}`)
+  }
+  return task
+}
+
 /** The task or the virtual machine that is asked about. */
-export function subjectOf(dump: HostDump, { task, vm }: Questions): Task<Vm> | Vm {
+export function subjectOf(
+  dump: HostDump,
+  { task, vm }: Pick<Questions, 'task' | 'vm'>,
+): Task<Vm> | Vm {
   if (vm !== undefined) return dump.vm(vm)
   const found = dump.task(task ?? '')
   if (found.vms.length > 1) {

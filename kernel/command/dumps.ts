@@ -125,8 +125,11 @@ export async function withDump<T>(
   }
 }
 
-/** Work of the library on one line of a terminal, from the first second on. */
-function progressLine({ label, unit, total }: Work): WorkDisplay {
+/** Cells of the bar of work whose end is known. */
+const BAR_WIDTH = 24
+
+/** Work on one line of a terminal, from the first second on; with a bar where its end is known. */
+export function progressLine({ label, unit, total }: Work): WorkDisplay {
   let next = performance.now() + 1000
   let shown = false
   let done = 0
@@ -142,9 +145,17 @@ function progressLine({ label, unit, total }: Work): WorkDisplay {
       next = performance.now() + 200
       shown = true
       const of = total === undefined ? '' : ` of ${amount(total)}`
-      process.stderr.write(`\r\x1b[K${label}: ${amount(done)}${of}`)
+      process.stderr.write(`\r\x1b[K${label}: ${bar(done, total)}${amount(done)}${of}`)
     },
     finish: end,
     stop: end,
   }
+}
+
+function bar(done: number, total: number | undefined): string {
+  if (total === undefined || total === 0) return ''
+  const share = Math.min(1, done / total)
+  const cells = Math.round(BAR_WIDTH * share)
+  const percent = String(Math.floor(100 * share)).padStart(3)
+  return `[${'#'.repeat(cells)}${'.'.repeat(BAR_WIDTH - cells)}] ${percent} %  `
 }

@@ -17,6 +17,10 @@ const verbs: Readonly<Record<string, Entry>> = {
     summary: 'translate guest physical addresses, or say why there is no page',
     load: () => import('./vtop.ts'),
   },
+  translate: {
+    summary: 'translate files or streams of addresses, or every page of a guest',
+    load: () => import('./translate.ts'),
+  },
   info: {
     summary: 'show what a dump is: kernel, dump level, bases, virtual machines',
     load: () => import('./info.ts'),
@@ -46,7 +50,7 @@ host, and why is it there or not?
 
 Verbs:
 ${Object.entries(verbs)
-  .map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`)
   .join('\n')}
 
   qemu-vtop VERB --help    what a verb takes, with examples
@@ -55,6 +59,7 @@ ${Object.entries(verbs)
 Examples:
   qemu-vtop info vmcore
   qemu-vtop vtop vmcore -g 191579 -p 34de5840
+  qemu-vtop translate vmcore -g 191579 --in trace.csv --out trace.parquet
   qemu-vtop run notebook.ipynb -o executed.ipynb
   qemu-vtop install --user
 

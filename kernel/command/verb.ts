@@ -43,7 +43,7 @@ export function parseArguments<T extends ParseArgsConfig>(
 }
 
 /** Writes to stdout and waits until it is taken, so that a slow reader does not fill our memory. */
-export function print(text: string): Promise<void> {
+export function print(text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(text, (error) => {
       if (error == null) resolve()

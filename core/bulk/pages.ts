@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The address of every page that a guest has memory for, piece by piece: input for whole guests.
 
-import { type Memslot } from '../kvm/memslot.ts'
+import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 
 /** So many rows are made, translated and written at a time: some MB, and a millisecond or two of translation. */

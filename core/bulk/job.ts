@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One run that several threads share: each takes the next block that nobody has, until there is none.
 
-import { type Columns, type Kernel, type Places } from './kernels.ts'
+import { type Columns } from './columns.ts'
+import { type Kernel, type Places } from './kernels.ts'
 import { wasmKernels } from './wasm.ts'
 import { type WasmMemory } from './webassembly.ts'
 

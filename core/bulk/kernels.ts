@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The inner loops of bulk translation in JavaScript; `kernels.wat` holds the same loops for WebAssembly.
 
+import { type Columns } from './columns.ts'
 import { INVALID, NO_SLOT_INDEX } from './states.ts'
 
 /** Where the parts of a compiled mapping lie in its words. `mapping.ts` tells what they hold. */
@@ -11,18 +12,8 @@ export interface Places {
   readonly slots: number
   /** The directory holds addresses whose upper half is below this. */
   readonly highEnd: number
-  /** The code of the state of an address in no slot. */
+  /** The code of the state of an address behind the directory. */
   readonly outside: number
-}
-
-/** The columns of a run; addresses as halves, low before high. */
-export interface Columns {
-  readonly gpa: Uint32Array
-  readonly hva: Uint32Array
-  readonly hpa: Uint32Array
-  readonly state: Uint8Array
-  readonly pageShift: Uint8Array
-  readonly slot: Int16Array
 }
 
 /** A loop over the rows from `from` to below `to`. Bit N of what it gives is set when a row has state N of 13 or 14. */
@@ -37,6 +28,9 @@ export type Kernel = (
 /** From this value on a word of a leaf is a state, not a frame: 15 TiB of host memory lie below. */
 export const LEAF_STATES = 0xf0000000
 
+/** From this value on a region's kind is of one that lies in no slot, or in several (a wide leaf). */
+export const MIXED = NO_SLOT_INDEX * 0x10000
+
 /**
  * One address after the other: best where neighbours lie near each other, or the whole table fits in the cache.
  */
@@ -48,15 +42,17 @@ export const onePass: Kernel = (words, places, columns, from, to) => {
     const low = gpa[2 * i] ?? 0
     const high = gpa[2 * i + 1] ?? 0
     if (high >= highEnd) {
-      writeNone(columns, i, high > 0xfffff ? INVALID : places.outside)
-      if (places.outside > INVALID) seen |= 1 << places.outside
+      seen |= writeOutside(columns, i, high, places.outside)
       continue
     }
     const region = (words[directory + ((high << 2) | (low >>> 30))] ?? 0) + ((low >>> 20) & 0x3fe)
     const kind = words[region + 1] ?? 0
     let key = ((words[region] ?? 0) + ((low >>> 12) & 511)) >>> 0
-    if ((kind & 3) === 2 && kind >>> 16 !== NO_SLOT_INDEX) key = words[key] ?? 0
-    seen |= write(words, places, columns, i, low, high, key, kind)
+    if (kind >= MIXED) seen |= writeMixed(words, places, columns, i, low, high, key, kind)
+    else {
+      if ((kind & 1) === 1) key = words[key] ?? 0
+      write(words, places, columns, i, low, high, key, kind)
+    }
   }
   return seen
 }
@@ -85,7 +81,7 @@ function stage(words: Uint32Array, places: Places, columns: Columns, from: numbe
     const low = gpa[2 * i] ?? 0
     const high = gpa[2 * i + 1] ?? 0
     if (high >= highEnd) {
-      kinds[i - from] = 0
+      kinds[i - from] = MIXED
       continue
     }
     const region = (words[directory + ((high << 2) | (low >>> 30))] ?? 0) + ((low >>> 20) & 0x3fe)
@@ -94,24 +90,22 @@ function stage(words: Uint32Array, places: Places, columns: Columns, from: numbe
   }
   for (let i = 0; i < to - from; i++) {
     const kind = kinds[i] ?? 0
-    if ((kind & 3) === 2 && kind >>> 16 !== NO_SLOT_INDEX) keys[i] = words[keys[i] ?? 0] ?? 0
+    if ((kind & 1) === 1 && kind < MIXED) keys[i] = words[keys[i] ?? 0] ?? 0
   }
   let seen = 0
   for (let i = from; i < to; i++) {
     const low = gpa[2 * i] ?? 0
     const high = gpa[2 * i + 1] ?? 0
-    if (high >= highEnd) {
-      writeNone(columns, i, high > 0xfffff ? INVALID : places.outside)
-      if (places.outside > INVALID) seen |= 1 << places.outside
-      continue
-    }
     const key = keys[i - from] ?? 0
-    seen |= write(words, places, columns, i, low, high, key, kinds[i - from] ?? 0)
+    const kind = kinds[i - from] ?? 0
+    if (kind < MIXED) write(words, places, columns, i, low, high, key, kind)
+    else if (high >= highEnd) seen |= writeOutside(columns, i, high, places.outside)
+    else seen |= writeMixed(words, places, columns, i, low, high, key, kind)
   }
   return seen
 }
 
-/** Writes a row from its region's kind and its key: a frame, a word of a leaf, or the place of a wide leaf's word. */
+/** Writes a row of a region of one slot from its kind and its key: a frame, or a word of a leaf. */
 function write(
   words: Uint32Array,
   places: Places,
@@ -121,61 +115,82 @@ function write(
   high: number,
   key: number,
   kind: number,
+): void {
+  writeSlot(words, places, columns, i, low, high, kind >>> 16)
+  if ((kind & 1) === 1 && key >= LEAF_STATES) {
+    writePage(columns, i, 0xffffffff, 0xffffffff, (key >>> 24) & 15, 0)
+  } else {
+    writePage(columns, i, (key << 12) | (low & 0xfff), key >>> 20, 0, (kind >>> 8) & 0xff)
+  }
+}
+
+/** Writes a row of a region in several slots, whose key is the place of a wide leaf's word, or in none. */
+function writeMixed(
+  words: Uint32Array,
+  places: Places,
+  columns: Columns,
+  i: number,
+  low: number,
+  high: number,
+  key: number,
+  kind: number,
 ): number {
-  let slot = kind >>> 16
-  let code = (kind >>> 6) & 3
-  let state = 0
-  let frame = key
-  let frameHigh = 0
-  let hasFrame = true
-  switch (kind & 3) {
-    case 0:
-      writeNone(columns, i, places.outside)
-      return places.outside > INVALID ? 1 << places.outside : 0
-    case 2:
-      if (slot === NO_SLOT_INDEX) {
-        frame = words[key] ?? 0
-        const more = words[key + 512] ?? 0
-        slot = more & 0xffff
-        code = (more >>> 16) & 3
-        hasFrame = (more & 0x40000) !== 0
-        state = (more >>> 20) & 15
-        frameHigh = more >>> 24
-      } else if (frame >= LEAF_STATES) {
-        hasFrame = false
-        state = (frame >>> 24) & 15
-      }
-      break
-    case 3:
-      hasFrame = false
-      state = (kind >>> 2) & 15
+  if ((kind & 1) === 0) return writeNone(columns, i, (kind >>> 2) & 15)
+  const more = words[key + 512] ?? 0
+  const state = (more >>> 20) & 15
+  const slot = more & 0xffff
+  if (slot === NO_SLOT_INDEX) return writeNone(columns, i, state)
+  writeSlot(words, places, columns, i, low, high, slot)
+  const frame = words[key] ?? 0
+  const shift = state === 0 ? 12 + 9 * ((more >>> 16) & 3) : 0
+  if ((more & 0x40000) === 0) writePage(columns, i, 0xffffffff, 0xffffffff, state, shift)
+  else {
+    const frameHigh = (frame >>> 20) | ((more >>> 24) << 12)
+    writePage(columns, i, (frame << 12) | (low & 0xfff), frameHigh, state, shift)
   }
-  if (slot === NO_SLOT_INDEX) {
-    writeNone(columns, i, state)
-    return state > INVALID ? 1 << state : 0
-  }
-  const { hva, hpa } = columns
-  const at = places.slots + slot * 4
-  const delta = words[at] ?? 0
-  const sum = (low + delta) >>> 0
-  hva[2 * i] = sum
-  hva[2 * i + 1] = high + (words[at + 1] ?? 0) + (sum < delta ? 1 : 0)
-  columns.slot[i] = words[at + 2] ?? 0
-  hpa[2 * i] = hasFrame ? (frame << 12) | (low & 0xfff) : 0xffffffff
-  hpa[2 * i + 1] = hasFrame ? (frame >>> 20) | (frameHigh << 12) : 0xffffffff
-  columns.state[i] = state
-  columns.pageShift[i] = state === 0 ? 12 + 9 * code : 0
   return state > INVALID ? 1 << state : 0
 }
 
+function writeOutside(columns: Columns, i: number, high: number, outside: number): number {
+  return writeNone(columns, i, high > 0xfffff ? INVALID : outside)
+}
+
 /** A row without slot, host virtual and host physical address. */
-function writeNone(columns: Columns, i: number, state: number): void {
-  const { hva, hpa } = columns
-  hva[2 * i] = 0xffffffff
-  hva[2 * i + 1] = 0xffffffff
-  hpa[2 * i] = 0xffffffff
-  hpa[2 * i + 1] = 0xffffffff
-  columns.state[i] = state
-  columns.pageShift[i] = 0
+function writeNone(columns: Columns, i: number, state: number): number {
+  columns.hva[2 * i] = 0xffffffff
+  columns.hva[2 * i + 1] = 0xffffffff
   columns.slot[i] = -1
+  writePage(columns, i, 0xffffffff, 0xffffffff, state, 0)
+  return state > INVALID ? 1 << state : 0
+}
+
+function writeSlot(
+  words: Uint32Array,
+  places: Places,
+  columns: Columns,
+  i: number,
+  low: number,
+  high: number,
+  slot: number,
+): void {
+  const at = places.slots + slot * 4
+  const delta = words[at] ?? 0
+  const sum = (low + delta) >>> 0
+  columns.hva[2 * i] = sum
+  columns.hva[2 * i + 1] = high + (words[at + 1] ?? 0) + (sum < delta ? 1 : 0)
+  columns.slot[i] = words[at + 2] ?? 0
+}
+
+function writePage(
+  columns: Columns,
+  i: number,
+  low: number,
+  high: number,
+  state: number,
+  shift: number,
+): void {
+  columns.hpa[2 * i] = low
+  columns.hpa[2 * i + 1] = high
+  columns.state[i] = state
+  columns.pageShift[i] = shift
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A guest's mapping compiled into words: directory, regions and leaves, read from the page tables when first needed.
 
-import { type Places } from './kernels.ts'
+import { ROW_BYTES } from './columns.ts'
+import { LEAF_STATES, MIXED, type Places } from './kernels.ts'
 import { WordMemory } from './memory.ts'
 import { newScratch, packRegion, REGION, type Scratch, withoutFrame } from './region.ts'
 import { NO_SLOT_INDEX, PENDING, WALK } from './states.ts'
@@ -30,16 +31,18 @@ export interface PageReader {
   forget(): void
 }
 
+/** Codes of states below this can be those of a whole region. */
+const STATES = 10
 /** Regions in a GiB, and words of them. */
 const CHUNK = 512
 const CHUNK_WORDS = 2 * CHUNK
 const GIB_PAGES = 2 ** 18
 const MOST_WORDS = 2 ** 30
 
-/** Rows that one WebAssembly call takes: in and out, that is 480 KB, which the second cache holds. */
+/** Rows that one WebAssembly call takes, as kernels.wat knows: in and out 480 KB, which the second cache holds. */
 export const LANE_ROWS = 16384
-/** Words of a lane: gpa, hva, hpa, two words a row each; state, page shift, slot; key and kind of 4096 rows. */
-export const LANE_WORDS = LANE_ROWS * 7 + 2 * 4096
+/** Words of a lane: all columns; key and kind of 4096 rows. */
+export const LANE_WORDS = (LANE_ROWS * ROW_BYTES) / 4 + 2 * 4096
 /** Lanes for so many threads at most. */
 export const LANES = 4
 
@@ -56,6 +59,8 @@ export class Mapping {
   /** Chunks of regions that are all in no slot, and all not read yet. */
   readonly #none: number
   readonly #pending: number
+  /** Where the leaves begin whose pages are all in one state. */
+  readonly #alike: number
   readonly #start: number
   #built = 0
 
@@ -71,7 +76,12 @@ export class Mapping {
     const last = slots.at(-1)
     const gibs = last === undefined ? 0 : Math.ceil((last.gfn + last.npages) / GIB_PAGES)
     this.#directoryWords = Math.ceil(gibs / 4) * 4
-    const fixed = this.#directoryWords + LANE_WORDS * LANES + 4 * slots.length + 3 * CHUNK_WORDS
+    const fixed =
+      this.#directoryWords +
+      LANE_WORDS * LANES +
+      4 * slots.length +
+      3 * CHUNK_WORDS +
+      STATES * REGION
     const memory = new WordMemory(Math.min(mostWords, fixed + worstCase(slots)))
     this.memory = memory
     this.lanes = memory.reserve(LANE_WORDS * LANES)
@@ -83,8 +93,16 @@ export class Mapping {
     }
     this.#none = memory.reserve(CHUNK_WORDS)
     this.#pending = memory.reserve(CHUNK_WORDS)
+    this.#alike = memory.reserve(STATES * REGION)
     this.#start = memory.used
-    for (let i = 0; i < CHUNK; i++) memory.words[this.#pending + 2 * i + 1] = PENDING_REGION
+    for (let i = 0; i < CHUNK; i++) {
+      memory.words[this.#none + 2 * i + 1] = MIXED + (outside << 2)
+      memory.words[this.#pending + 2 * i + 1] = PENDING_REGION
+    }
+    for (let state = 0; state < STATES; state++) {
+      const at = this.#alike + state * REGION
+      memory.words.fill(LEAF_STATES + state * 2 ** 24, at, at + REGION)
+    }
     for (const [i, slot] of slots.entries()) {
       const at = this.places.slots + 4 * i
       memory.words[at] = Number(slot.delta & 0xffffffffn)
@@ -119,7 +137,7 @@ export class Mapping {
     const at = chunk + ((low >>> 20) & 0x3fe)
     if (memory.words[at + 1] !== PENDING_REGION) return false
     this.#read(gib * GIB_PAGES + ((low >>> 21) & 511) * REGION)
-    packRegion(memory, at, this.#scratch)
+    packRegion(memory, at, this.#scratch, (state) => this.#alike + state * REGION)
     this.#built++
     return true
   }
@@ -134,9 +152,9 @@ export class Mapping {
     if (gib >= this.#directoryWords) return undefined
     const at = (words[this.places.directory + gib] ?? 0) + ((low >>> 20) & 0x3fe)
     const kind = words[at + 1] ?? 0
-    if ((kind & 3) !== 2) return undefined
+    if ((kind & 1) === 0) return undefined
     const word = words[(words[at] ?? 0) + ((low >>> 12) & 511)]
-    return word === undefined || kind >>> 16 === NO_SLOT_INDEX ? word : word & 0xffffff
+    return word === undefined || kind >= MIXED ? word : word & 0xffffff
   }
 
   /** All slots that hold any of `count` pages from `gfn` on, by number. */
@@ -176,6 +194,7 @@ export class Mapping {
 
   #newChunk(gib: number): number {
     const chunk = this.memory.reserve(CHUNK_WORDS)
+    this.memory.words.copyWithin(chunk, this.#none, this.#none + CHUNK_WORDS)
     for (const i of this.#slotsIn(gib * GIB_PAGES, GIB_PAGES)) {
       const slot = this.#slots[i]
       if (slot === undefined) continue
@@ -207,8 +226,8 @@ export class Mapping {
   }
 }
 
-/** Kind 3 without a slot, in the state PENDING. */
-const PENDING_REGION = ((NO_SLOT_INDEX << 16) | (PENDING << 2) | 3) >>> 0
+/** In no slot, in the state PENDING. */
+const PENDING_REGION = MIXED + (PENDING << 2)
 
 /** Words that the regions of all slots can need: a chunk a GiB, and a wide leaf a region. */
 function worstCase(slots: readonly MappedSlot[]): number {

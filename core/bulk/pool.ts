@@ -3,9 +3,9 @@
 
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { type Columns } from './columns.ts'
 import { type Engine } from './engine.ts'
 import { BLOCK, CLEAN, DONE, type Job, takeBlocks } from './job.ts'
-import { type Columns } from './kernels.ts'
 import { LANE_WORDS, LANES } from './mapping.ts'
 
 /** Below this, one thread is done before another has been told. */

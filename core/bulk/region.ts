@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One region of 2 MiB of guest memory: read page by page, and packed into as few words as it takes.
 
-import { LEAF_STATES } from './kernels.ts'
+import { LEAF_STATES, MIXED } from './kernels.ts'
 import { type WordMemory } from './memory.ts'
-import { NO_SLOT_INDEX, SWAPPED } from './states.ts'
+import { NO_SLOT_INDEX, SWAPPED, WALK } from './states.ts'
 
 /** Pages of 4 KiB in a region. */
 export const REGION = 512
@@ -28,12 +28,17 @@ export interface Scratch {
 export function fillAlike(scratch: Scratch, low: number, more: number): boolean {
   const state = (more >>> 20) & 15
   const isMapped = state === 0 && more >>> 24 === 0 && low + REGION <= 2 ** 32
-  const isState = (more & HAS_FRAME) === 0 && state !== SWAPPED && state !== 0
+  const isState = (more & HAS_FRAME) === 0 && canBeAlike(state)
   if (!isMapped && !isState) return false
   scratch.low[0] = low
   scratch.more[0] = more
   scratch.isAlike = true
   return true
+}
+
+/** A swapped page has the number of its entry beside; of one to be walked each row is to be told. */
+function canBeAlike(state: number): boolean {
+  return state !== 0 && state !== SWAPPED && state !== WALK
 }
 
 /** Room for the pages of a region. */
@@ -53,26 +58,33 @@ export function withoutFrame(slot: number, state: number): number {
 }
 
 /**
- * Writes the two words of a region, and its leaf where it needs one, in the smallest form that holds it all:
- * - kind 1, extent: frames that follow each other. The first word is the first of them
- * - kind 3: all pages in one state, none with a frame. Bits 2 to 5 are the state
- * - kind 2, leaf: the first word is the index of 512 words, a frame or from LEAF_STATES on a state (bits 24 to 27)
- *   with the number of a swap entry (bits 0 to 23). Slot and page size are those of the region
- * - kind 2 with slot 0xffff, wide leaf: 512 more words have slot, page size, state and upper frame bits of each page
+ * Writes the two words of a region, and its leaf where it needs one, in the smallest form that holds it all. The second
+ * word has the slot (bits 16 to 31), the page shift (8 to 12), and whether there is a leaf (bit 0):
+ * - extent: frames that follow each other. The first word is the first of them
+ * - leaf: the first word is the index of 512 words, a frame or from LEAF_STATES on a state (bits 24 to 27) with the
+ *   number of a swap entry (bits 0 to 23). Slot and page size are those of the region
+ * - all pages in one state, none with a frame: as a leaf, at `alike(state)`, that such regions have together
+ * - slot 0xffff, wide leaf: 512 more words have slot, page size, state and upper frame bits of each page
+ * - slot 0xffff without a leaf: no page is in a slot. Bits 2 to 5 are the state
  */
-export function packRegion(memory: WordMemory, at: number, scratch: Scratch): void {
+export function packRegion(
+  memory: WordMemory,
+  at: number,
+  scratch: Scratch,
+  alike: (state: number) => number,
+): void {
   const { low, more } = scratch
   const first = more[0] ?? 0
   const slot = first & 0xffff
   const size = sizeOfMapped(scratch)
   const kind = kindOf(scratch, slot, size)
-  const word = (slot << 16) | (size << 6)
+  const word = ((slot << 16) | ((12 + 9 * size) << 8)) >>> 0
   if (kind === 'extent') {
     memory.words[at] = low[0] ?? 0
-    memory.words[at + 1] = word | 1
+    memory.words[at + 1] = word
   } else if (kind === 'state') {
-    memory.words[at] = 0
-    memory.words[at + 1] = (slot << 16) | (((first >>> 20) & 15) << 2) | 3
+    memory.words[at] = alike((first >>> 20) & 15)
+    memory.words[at + 1] = word | 1
   } else if (kind === 'leaf') {
     const leaf = memory.reserve(REGION)
     for (let page = 0; page < REGION; page++) {
@@ -81,13 +93,13 @@ export function packRegion(memory: WordMemory, at: number, scratch: Scratch): vo
       memory.words[leaf + page] = state === 0 ? value : LEAF_STATES + state * 2 ** 24 + value
     }
     memory.words[at] = leaf
-    memory.words[at + 1] = word | 2
+    memory.words[at + 1] = word | 1
   } else {
     const leaf = memory.reserve(2 * REGION)
     memory.words.set(low, leaf)
     memory.words.set(more, leaf + REGION)
     memory.words[at] = leaf
-    memory.words[at + 1] = (NO_SLOT_INDEX << 16) | 2
+    memory.words[at + 1] = MIXED + 1
   }
 }
 
@@ -106,7 +118,7 @@ function kindOf(
   const first = low[0] ?? 0
   const firstMore = more[0] ?? 0
   let isExtent = (firstMore & HAS_FRAME) !== 0 && first + REGION <= 2 ** 32
-  let isState = (firstMore & HAS_FRAME) === 0 && ((firstMore >>> 20) & 15) !== SWAPPED
+  let isState = (firstMore & HAS_FRAME) === 0 && canBeAlike((firstMore >>> 20) & 15)
   let isLeaf = slot !== NO_SLOT_INDEX
   const mapped = (slot | (size << 16) | HAS_FRAME) >>> 0
   if (isAlike) return isState ? 'state' : 'extent'
@@ -120,6 +132,7 @@ function kindOf(
         ? value < LEAF_STATES
         : (word & (HAS_FRAME | 0xff000000)) === 0 &&
           (word & 0xf00000) !== 0 &&
+          (word & 0xf00000) !== WALK << 20 &&
           (word & 0xffff) === slot &&
           value < 2 ** 24
     if (!fits) isLeaf = false

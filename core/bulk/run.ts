@@ -3,21 +3,12 @@
 
 import { UnsupportedError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
+import { type Columns, columnsFor, halvesOf, type ResultColumns } from './columns.ts'
 import { type Engine } from './engine.ts'
 import { BLOCK } from './job.ts'
-import { type Columns, type Kernel, onePass, staged } from './kernels.ts'
+import { type Kernel, onePass, staged } from './kernels.ts'
 import { helpersFor, runTogether } from './pool.ts'
 import { PENDING, WALK } from './states.ts'
-
-/** The columns of a result; all have the same length. */
-export interface ResultColumns {
-  readonly gpa: BigUint64Array
-  readonly hva: BigUint64Array
-  readonly hpa: BigUint64Array
-  readonly state: Uint8Array
-  readonly pageShift: Uint8Array
-  readonly slot: Int16Array
-}
 
 /** How a run is done; what is not given is chosen by the input. */
 export interface RunOptions {
@@ -29,23 +20,7 @@ export interface RunOptions {
 
 /** Columns with room for the answers to `gpa`. When threads help, all of them are shared, and `gpa` is copied. */
 export function newColumns(gpa: BigUint64Array, options: RunOptions = {}): ResultColumns {
-  const { length } = gpa
-  const isShared = helpersOf(length, options) > 0
-  const room = (bytes: number) =>
-    isShared ? new SharedArrayBuffer(bytes * length) : new ArrayBuffer(bytes * length)
-  let column = gpa
-  if (isShared && !(gpa.buffer instanceof SharedArrayBuffer)) {
-    column = new BigUint64Array(room(8))
-    column.set(gpa)
-  }
-  return {
-    gpa: column,
-    hva: new BigUint64Array(room(8)),
-    hpa: new BigUint64Array(room(8)),
-    state: new Uint8Array(room(1)),
-    pageShift: new Uint8Array(room(1)),
-    slot: new Int16Array(room(2)),
-  }
+  return columnsFor(gpa, helpersOf(gpa.length, options) > 0)
 }
 
 function helpersOf(rows: number, { kernel, helpers }: RunOptions): number {
@@ -131,15 +106,6 @@ function walkRow(
   state[i] = walked.state
   pageShift[i] = walked.pageSize === null ? 0 : Math.log2(walked.pageSize)
   slot[i] = walked.slot
-}
-
-/** The address columns as halves. */
-export function halvesOf({ gpa, hva, hpa, state, pageShift, slot }: ResultColumns): Columns {
-  return { gpa: wordsOf(gpa), hva: wordsOf(hva), hpa: wordsOf(hpa), state, pageShift, slot }
-}
-
-function wordsOf(column: BigUint64Array): Uint32Array {
-  return new Uint32Array(column.buffer, column.byteOffset, column.length * 2)
 }
 
 /** Below this a run is not worth the copies into a lane. */

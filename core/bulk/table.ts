@@ -5,9 +5,9 @@ import { hex } from '../bytes/hex.ts'
 import { UsageError } from '../errors.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { translate, type Translation } from '../translate/translate.ts'
+import { partOf, picked, type ResultColumns, rowsOf } from './columns.ts'
 import { type SwappedPage } from './guest.ts'
 import { groupRows, type Group, type GroupKey } from './group.ts'
-import { type ResultColumns } from './run.ts'
 import { orderOf } from './sort.ts'
 import {
   INVALID,
@@ -176,14 +176,7 @@ export class TranslationTable implements Iterable<Translation | null> {
 
   /** The rows from `from` to below `to`, as Array.slice counts. No column is copied. */
   slice(from?: number, to?: number): TranslationTable {
-    const columns = {
-      gpa: this.gpa.subarray(from, to),
-      hva: this.hva.subarray(from, to),
-      hpa: this.hpa.subarray(from, to),
-      state: this.state.subarray(from, to),
-      pageShift: this.pageShift.subarray(from, to),
-      slot: this.slot.subarray(from, to),
-    }
+    const columns = partOf(this, from, to)
     return new TranslationTable(this.#source, columns, this.index.subarray(from, to))
   }
 
@@ -237,18 +230,10 @@ export class TranslationTable implements Iterable<Translation | null> {
   }
 
   #pick(rows: Uint32Array): TranslationTable {
-    const columns = {
-      gpa: picked(this.gpa, rows, new BigUint64Array(rows.length)),
-      hva: picked(this.hva, rows, new BigUint64Array(rows.length)),
-      hpa: picked(this.hpa, rows, new BigUint64Array(rows.length)),
-      state: pick(this.state, rows, new Uint8Array(rows.length)),
-      pageShift: pick(this.pageShift, rows, new Uint8Array(rows.length)),
-      slot: pick(this.slot, rows, new Int16Array(rows.length)),
-    }
     const index = this.#index
     const places =
-      index === undefined ? rows.slice() : pick(index, rows, new Uint32Array(rows.length))
-    return new TranslationTable(this.#source, columns, places)
+      index === undefined ? rows.slice() : picked(index, rows, new Uint32Array(rows.length))
+    return new TranslationTable(this.#source, rowsOf(this, rows), places)
   }
 }
 
@@ -263,25 +248,4 @@ function setOf<T, K>(
   if (wanted === undefined) return undefined
   const isList = (value: T | readonly T[]): value is readonly T[] => Array.isArray(value)
   return new Set((isList(wanted) ? wanted : [wanted]).map(key))
-}
-
-function pick<A extends Uint8Array | Int16Array | Uint32Array>(
-  from: A,
-  rows: Uint32Array,
-  to: A,
-): A {
-  for (let i = 0; i < rows.length; i++) to[i] = from[rows[i] ?? 0] ?? 0
-  return to
-}
-
-/** As halves: no bigint is made. */
-function picked(from: BigUint64Array, rows: Uint32Array, to: BigUint64Array): BigUint64Array {
-  const source = new Uint32Array(from.buffer, from.byteOffset, from.length * 2)
-  const target = new Uint32Array(to.buffer)
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0
-    target[2 * i] = source[2 * row] ?? 0
-    target[2 * i + 1] = source[2 * row + 1] ?? 0
-  }
-  return to
 }

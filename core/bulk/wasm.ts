@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The kernels in WebAssembly: rows are copied into a lane of the mapping's memory, and the columns out of it.
 
-import { STAGE, type Columns, type Kernel, type Places } from './kernels.ts'
+import { type Columns, columnsAt, ROW_BYTES } from './columns.ts'
+import { type Kernel, STAGE } from './kernels.ts'
 import { LANE_ROWS } from './mapping.ts'
 import { kernelBytes } from './wasmbytes.ts'
 import { type WasmMemory, type WasmModule, webAssembly } from './webassembly.ts'
@@ -22,73 +23,37 @@ export function wasmKernels(memory: WasmMemory, lane: number): WasmKernels {
   const { exports } = new webAssembly.Instance(compiled, { bulk: { memory } })
   const loops = exports as unknown as { readonly onePass: Loop; readonly staged: Loop }
   return {
-    onePass: laneKernel(lane, LANE_ROWS, loops.onePass),
-    staged: laneKernel(lane, STAGE, loops.staged),
+    onePass: laneKernel(lane * 4, LANE_ROWS, loops.onePass),
+    staged: laneKernel(lane * 4, STAGE, loops.staged),
   }
 }
 
-/** Views of a lane's columns. They are made anew when the memory has grown. */
-interface Lane {
-  readonly words: Uint32Array
-  readonly gpa: Uint32Array
-  readonly hva: Uint32Array
-  readonly hpa: Uint32Array
-  readonly state: Uint8Array
-  readonly pageShift: Uint8Array
-  readonly slot: Int16Array
-  readonly stage: number
-}
-
-function laneAt(words: Uint32Array, lane: number): Lane {
-  const base = words.byteOffset + lane * 4
-  const gpa = new Uint32Array(words.buffer, base, 2 * LANE_ROWS)
-  const hva = new Uint32Array(words.buffer, base + 8 * LANE_ROWS, 2 * LANE_ROWS)
-  const hpa = new Uint32Array(words.buffer, base + 16 * LANE_ROWS, 2 * LANE_ROWS)
-  const slot = new Int16Array(words.buffer, base + 24 * LANE_ROWS, LANE_ROWS)
-  const state = new Uint8Array(words.buffer, base + 26 * LANE_ROWS, LANE_ROWS)
-  const pageShift = new Uint8Array(words.buffer, base + 27 * LANE_ROWS, LANE_ROWS)
-  return { words, gpa, hva, hpa, slot, state, pageShift, stage: base + 28 * LANE_ROWS }
-}
-
 function laneKernel(start: number, rows: number, loop: Loop): Kernel {
-  let lane: Lane | undefined
+  let seenWords: Uint32Array | undefined
+  let lane = columnsAt(new ArrayBuffer(0), 0, 0)
   return (words, places, columns, from, to) => {
-    if (lane?.words !== words) lane = laneAt(words, start)
+    // Views are made anew when the memory has grown.
+    if (seenWords !== words) lane = columnsAt(words.buffer, start, LANE_ROWS)
+    seenWords = words
     let seen = 0
     for (let at = from; at < to; at += rows) {
-      seen |= run(loop, lane, places, columns, at, Math.min(rows, to - at))
+      const count = Math.min(rows, to - at)
+      lane.gpa.set(columns.gpa.subarray(2 * at, 2 * (at + count)))
+      seen |= loop(
+        ...[count, start, lane.slot.byteOffset, lane.state.byteOffset],
+        ...[places.directory * 4, places.slots * 4, places.highEnd * 4, places.outside],
+        start + ROW_BYTES * LANE_ROWS,
+      )
+      copyOut(lane, columns, at, count)
     }
     return seen
   }
 }
 
-function run(
-  loop: Loop,
-  lane: Lane,
-  places: Places,
-  columns: Columns,
-  at: number,
-  count: number,
-): number {
-  lane.gpa.set(columns.gpa.subarray(2 * at, 2 * (at + count)))
-  const seen = loop(
-    count,
-    lane.gpa.byteOffset,
-    lane.hva.byteOffset,
-    lane.hpa.byteOffset,
-    lane.state.byteOffset,
-    lane.pageShift.byteOffset,
-    lane.slot.byteOffset,
-    places.directory * 4,
-    places.slots * 4,
-    places.highEnd,
-    places.outside,
-    lane.stage,
-  )
-  columns.hva.set(lane.hva.subarray(0, 2 * count), 2 * at)
-  columns.hpa.set(lane.hpa.subarray(0, 2 * count), 2 * at)
-  columns.state.set(lane.state.subarray(0, count), at)
-  columns.pageShift.set(lane.pageShift.subarray(0, count), at)
-  columns.slot.set(lane.slot.subarray(0, count), at)
-  return seen
+function copyOut(lane: Columns, to: Columns, at: number, count: number): void {
+  to.hva.set(lane.hva.subarray(0, 2 * count), 2 * at)
+  to.hpa.set(lane.hpa.subarray(0, 2 * count), 2 * at)
+  to.state.set(lane.state.subarray(0, count), at)
+  to.pageShift.set(lane.pageShift.subarray(0, count), at)
+  to.slot.set(lane.slot.subarray(0, count), at)
 }

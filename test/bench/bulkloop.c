@@ -55,7 +55,7 @@ static void run(const uint32_t *words, const uint64_t *gpas, size_t rows, uint32
 {
 	for (size_t i = 0; i < rows; i++) {
 		uint64_t gpa = gpas[i], frame = ~0ull;
-		uint32_t kind = 0, key = 0, slot, code, state = 0;
+		uint32_t kind = 0xffff0000, key = 0, slot, shift, state = 0;
 
 		if (gpa >> 32 < high_end) {
 			uint32_t region = words[directory + (gpa >> 30)] + ((gpa >> 20) & 0x3fe);
@@ -66,35 +66,26 @@ static void run(const uint32_t *words, const uint64_t *gpas, size_t rows, uint32
 			state = gpa >> 52 ? 9 : outside;
 		}
 		slot = kind >> 16;
-		code = (kind >> 6) & 3;
-		switch (kind & 3) {
-		case 0:
-			slot = 0xffff;
-			if (gpa >> 32 < high_end)
-				state = outside;
-			break;
-		case 1:
-			frame = key;
-			break;
-		case 2:
-			if (slot != 0xffff) {
-				key = words[key];
-				if (key < 0xf0000000)
-					frame = key;
-				else
-					state = (key >> 24) & 15;
-			} else {
-				uint32_t more = words[key + 512];
+		shift = (kind >> 8) & 255;
+		if (slot == 0xffff && kind & 1) {
+			uint32_t more = words[key + 512];
 
-				slot = more & 0xffff;
-				code = (more >> 16) & 3;
-				state = (more >> 20) & 15;
-				if (more & 0x40000)
-					frame = words[key] | (uint64_t)(more >> 24) << 32;
-			}
-			break;
-		case 3:
-			state = (kind >> 2) & 15;
+			slot = more & 0xffff;
+			shift = 12 + 9 * ((more >> 16) & 3);
+			state = (more >> 20) & 15;
+			if (more & 0x40000)
+				frame = words[key] | (uint64_t)(more >> 24) << 32;
+		} else if (slot == 0xffff) {
+			if (gpa >> 32 < high_end)
+				state = (kind >> 2) & 15;
+		} else if (kind & 1) {
+			key = words[key];
+			if (key < 0xf0000000)
+				frame = key;
+			else
+				state = (key >> 24) & 15;
+		} else {
+			frame = key;
 		}
 		if (slot == 0xffff) {
 			c.hva[i] = c.hpa[i] = ~0ull;
@@ -106,7 +97,7 @@ static void run(const uint32_t *words, const uint64_t *gpas, size_t rows, uint32
 		c.hva[i] = gpa + (words[slots + slot * 4] | (uint64_t)words[slots + slot * 4 + 1] << 32);
 		c.hpa[i] = frame == ~0ull ? frame : frame << 12 | (gpa & 4095);
 		c.state[i] = state;
-		c.shift[i] = state ? 0 : 12 + 9 * code;
+		c.shift[i] = state ? 0 : shift;
 		c.slot[i] = words[slots + slot * 4 + 2];
 	}
 }

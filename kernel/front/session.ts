@@ -13,6 +13,7 @@ import {
   type FromSession,
   type ToSession,
 } from '../frames.ts'
+import { withLargePages } from './largepages.ts'
 import { Pace } from './pace.ts'
 import { type Output, SessionStreams } from './streams.ts'
 
@@ -75,6 +76,7 @@ export class SessionProcess {
     this.#child = spawn(process.execPath, [...sessionFlags, ...script], {
       // A group of its own: cells' child processes are stopped and ended with it.
       detached: true,
+      env: withLargePages(process.env),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
     const [, stdout, stderr, messages, toSession] = this.#child.stdio

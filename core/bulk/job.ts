@@ -16,9 +16,9 @@ export interface Job {
   readonly columns: Columns
   readonly loop: 'onePass' | 'staged'
   readonly rows: number
-  /** The next block to take, the blocks that are done, and those of them where nothing is left to do. */
+  /** The next block to take, the blocks that are done, those of them where nothing is left to do, and threads at work. */
   readonly control: Int32Array
-  /** What the kernel gave for each block; -1 before. */
+  /** What the kernel gave for each block; NOT_DONE before. */
   readonly seen: Int32Array
 }
 
@@ -31,6 +31,10 @@ export interface JobOfThread {
 export const NEXT = 0
 export const DONE = 1
 export const CLEAN = 2
+export const BUSY = 3
+
+/** A block that nobody has done yet. */
+export const NOT_DONE = -1
 
 /** Takes blocks until none is left. `each` is called after every one. */
 export function takeBlocks(job: Job, kernel: Kernel, each: () => void): void {
@@ -51,5 +55,8 @@ export function takeBlocks(job: Job, kernel: Kernel, each: () => void): void {
 
 /** The same in another thread, with a lane of its own. */
 export function takeBlocksIn({ job, lane }: JobOfThread): void {
+  Atomics.add(job.control, BUSY, 1)
   takeBlocks(job, wasmKernels(job.memory, lane)[job.loop], () => undefined)
+  Atomics.sub(job.control, BUSY, 1)
+  Atomics.notify(job.control, BUSY)
 }

@@ -219,10 +219,11 @@ export class Mapping {
 
   /** A guest of more than 4 TB in pages of 4 KiB does not fit: then all is read anew, as it is asked for. */
   #forget(): void {
-    this.memory.release(this.#start)
-    this.#built = 0
+    // In this order: wherever it is interrupted, the directory leads to nothing that is gone.
     this.#clear()
+    this.#built = 0
     this.#reader.forget()
+    this.memory.release(this.#start)
   }
 }
 

@@ -45,6 +45,10 @@ export class WordMemory {
 
   /** The index of `count` new words of 0, beginning at a multiple of 16. Ask `hasRoom` first. */
   reserve(count: number): number {
+    // An interrupt can have struck between the two steps below.
+    if (this.words.length * 4 !== this.wasm.buffer.byteLength) {
+      this.words = new Uint32Array(this.wasm.buffer)
+    }
     const at = this.#used
     const end = at + Math.ceil(count / 16) * 16
     const missing = Math.ceil(end / WORDS_A_PAGE) - this.words.length / WORDS_A_PAGE

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type Columns } from './columns.ts'
 import { type Engine } from './engine.ts'
-import { BLOCK, CLEAN, DONE, type Job, takeBlocks } from './job.ts'
+import { BLOCK, BUSY, CLEAN, DONE, type Job, NEXT, takeBlocks } from './job.ts'
 import { LANE_WORDS, LANES } from './mapping.ts'
 
 /** Below this, one thread is done before another has been told. */
@@ -39,29 +39,48 @@ function threadsUpTo(count: number): readonly Worker[] {
 /** A block takes a millisecond; a thread that has done none for so long has died. */
 const PATIENCE = 30_000
 
+/** What threads may still be at, by engine: a call that was interrupted does not call them off. */
+const underway = new WeakMap<Engine, Job>()
+
+/** Waits until no thread is at an older run: what it reads must not change. */
+export function quiet(engine: Engine): void {
+  const job = underway.get(engine)
+  if (job === undefined) return
+  // No block is left for whoever comes now.
+  Atomics.store(job.control, NEXT, job.seen.length)
+  for (let busy = 1; busy > 0;) {
+    busy = Atomics.load(job.control, BUSY)
+    if (busy > 0 && Atomics.wait(job.control, BUSY, busy, PATIENCE) === 'timed-out') break
+  }
+  underway.delete(engine)
+}
+
 /**
- * Runs over all blocks together with `helpers` more threads, and gives what the kernel said of each block: those where
+ * Runs over all blocks together with `helpers` more threads; `seen` has what the kernel said of each block: those where
  * something is left to do are the caller's. Threads that are not up yet join when they are. `advance` is told of rows
  * that are done for good.
  */
 export function runTogether(
-  { mapping, wasm }: Engine,
+  engine: Engine,
   columns: Columns,
   loop: Job['loop'],
   helpers: number,
+  seen: Int32Array,
   advance: (rows: number) => void,
-): Int32Array {
+): void {
+  const { mapping, wasm } = engine
   const rows = columns.state.length
-  const blocks = Math.ceil(rows / BLOCK)
+  const blocks = seen.length
   const job: Job = {
     memory: mapping.memory.wasm,
     places: mapping.places,
     columns,
     loop,
     rows,
-    control: new Int32Array(new SharedArrayBuffer(12)),
-    seen: new Int32Array(new SharedArrayBuffer(4 * blocks)).fill(-1),
+    control: new Int32Array(new SharedArrayBuffer(16)),
+    seen,
   }
+  underway.set(engine, job)
   for (const [i, thread] of threadsUpTo(helpers).entries()) {
     thread.postMessage({ job, lane: mapping.lanes + LANE_WORDS * (i + 1) })
   }
@@ -81,5 +100,4 @@ export function runTogether(
     break
   }
   tell()
-  return job.seen
 }

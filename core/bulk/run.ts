@@ -5,9 +5,9 @@ import { UnsupportedError } from '../errors.ts'
 import { withProgress } from '../progress.ts'
 import { type Columns, columnsFor, halvesOf, type ResultColumns } from './columns.ts'
 import { type Engine } from './engine.ts'
-import { BLOCK } from './job.ts'
+import { BLOCK, NOT_DONE } from './job.ts'
 import { type Kernel, onePass, staged } from './kernels.ts'
-import { helpersFor, runTogether } from './pool.ts'
+import { helpersFor, quiet, runTogether } from './pool.ts'
 import { PENDING, WALK } from './states.ts'
 
 /** How a run is done; what is not given is chosen by the input. */
@@ -27,14 +27,25 @@ function helpersOf(rows: number, { kernel, helpers }: RunOptions): number {
   return kernel === 'js' ? 0 : (helpers ?? helpersFor(rows))
 }
 
-/** Translates a column. Only what is asked for is read from the page tables, each region once. */
+/** For each block of rows 0 when it is done. Shared, since other threads do blocks too. */
+export function newBlocks(rows: number): Int32Array {
+  const blocks = Math.ceil(rows / BLOCK)
+  return new Int32Array(new SharedArrayBuffer(4 * blocks)).fill(NOT_DONE)
+}
+
+/**
+ * Translates a column. Only what is asked for is read from the page tables, each region once. `blocks` tells at any time
+ * what is done, also when this is stopped in the middle: by an error, or by an interrupt, which no code sees.
+ */
 export function runColumns(
   engine: Engine,
   columns: ResultColumns,
   label: string,
   options: RunOptions = {},
+  blocks: Int32Array = newBlocks(columns.gpa.length),
 ): void {
   checkOrder()
+  quiet(engine)
   const halves = halvesOf(columns)
   const total = columns.gpa.length
   const loop = loopFor(engine, columns.gpa, options)
@@ -47,12 +58,13 @@ export function runColumns(
       advance(now - told)
       told = now
     }
-    const seen = helpers === 0 ? undefined : runTogether(engine, halves, loop, helpers, tell)
+    if (helpers > 0) runTogether(engine, halves, loop, helpers, blocks, tell)
     for (let from = 0; from < total; from += BLOCK) {
       // Together, regions are not read: their words must not change under another thread.
-      if (seen?.[from / BLOCK] === 0) continue
+      if (blocks[from / BLOCK] === 0) continue
       const to = Math.min(total, from + BLOCK)
       runBlock(engine, kernel, columns, halves, from, to)
+      blocks[from / BLOCK] = 0
       tell(to - from)
     }
   })

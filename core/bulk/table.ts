@@ -159,9 +159,13 @@ export class TranslationTable implements Iterable<Translation | null> {
 
   /** The rows that fit: `table.filter({state: 'swapped'})`, or a function of the row, which is slower. */
   filter(wanted: RowFilter | ((row: TranslationRow) => boolean)): TranslationTable {
+    return this.only(typeof wanted === 'function' ? this.#asked(wanted) : this.#fitting(wanted))
+  }
+
+  /** The rows whose numbers fit. @internal */
+  only(keeps: (row: number) => boolean): TranslationTable {
     const rows = new Uint32Array(this.length)
     let count = 0
-    const keeps = typeof wanted === 'function' ? this.#asked(wanted) : this.#fitting(wanted)
     for (let i = 0; i < this.length; i++) if (keeps(i)) rows[count++] = i
     return this.#pick(rows.subarray(0, count))
   }

@@ -2,13 +2,22 @@
 // Many addresses at once: whole translations, or only the step to hva, or from hva to hpa.
 
 import { type Vm } from '../kvm/vm.ts'
-import { gpaEngine, hvaEngine } from './engine.ts'
+import { type Engine, gpaEngine, hvaEngine } from './engine.ts'
 import { addressColumn, type Addresses } from './input.ts'
-import { newColumns, runColumns, type RunOptions } from './run.ts'
+import { BLOCK } from './job.ts'
+import { quiet } from './pool.ts'
+import { newBlocks, newColumns, runColumns, type RunOptions } from './run.ts'
 import { INVALID, MAPPED, NO_ADDRESS } from './states.ts'
 import { TranslationTable } from './table.ts'
+import { UnfinishedError } from './unfinished.ts'
 
-/** Translates many guest physical addresses of a virtual machine. */
+/** A call that has begun: what `unfinished` makes a table of when it does not come to its end. */
+let begun: { table: TranslationTable; blocks: Int32Array; engine: Engine } | undefined
+
+/**
+ * Translates many guest physical addresses of a virtual machine. What ends it in the middle is thrown as an
+ * UnfinishedError, with the rows that are done.
+ */
 export function translateAll(
   vm: Vm,
   gpas: Addresses,
@@ -17,8 +26,31 @@ export function translateAll(
 ): TranslationTable {
   const engine = gpaEngine(vm)
   const columns = newColumns(addressColumn(gpas, call), options)
-  runColumns(engine, columns, `translating for ${vm.name ?? 'the guest'}`, options)
-  return new TranslationTable({ vm, swapped: (gpa) => engine.swapped(gpa) }, columns)
+  const table = new TranslationTable({ vm, swapped: (gpa) => engine.swapped(gpa) }, columns)
+  const blocks = newBlocks(table.length)
+  begun = { table, blocks, engine }
+  try {
+    runColumns(engine, columns, `translating for ${vm.name ?? 'the guest'}`, options, blocks)
+  } catch (error) {
+    throw new UnfinishedError(unfinished() ?? table.slice(0, 0), table.length, error)
+  }
+  begun = undefined
+  return table
+}
+
+/**
+ * The rows that the last bulk translation had done when it was stopped in the middle, in the order of its input, each
+ * with its place there (`index`). Undefined when it came to its end. Stopping a cell shows nothing to the code that
+ * runs: this is the way to what it had.
+ */
+export function unfinished(): TranslationTable | undefined {
+  if (begun === undefined) return undefined
+  const { table, blocks, engine } = begun
+  quiet(engine)
+  const first = blocks.findIndex((seen) => seen !== 0)
+  const isPrefix = first < 0 || blocks.subarray(first).every((seen) => seen !== 0)
+  if (isPrefix) return table.slice(0, first < 0 ? table.length : first * BLOCK)
+  return table.only((row) => blocks[Math.floor(row / BLOCK)] === 0)
 }
 
 /** The host virtual addresses of many guest physical ones; no page table is read. NO_ADDRESS where no slot is. */

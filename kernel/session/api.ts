@@ -9,6 +9,7 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['qemuVtop', 'qemuVtop(task, gpa)', 'where a guest physical address is on the host, and why'],
   ['gpaToHva', 'gpaToHva(task, gpa)', 'the first step alone; qemuVtop and this take lists as well'],
   ['hvaToHpa', 'hvaToHpa(task, hva)', 'the second step alone, for one address or a list'],
+  ['unfinished', 'unfinished()', 'the rows that a list of addresses had when it was stopped'],
   ['NO_ADDRESS', 'NO_ADDRESS', 'what columns of addresses have where there is none'],
   ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],
@@ -32,7 +33,7 @@ const coreTypes: readonly string[] = [
   ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
   ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf', 'TranslationTable', 'Coverage'],
   ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
-  ...['UnsupportedError', 'UsageError'],
+  ...['UnsupportedError', 'UsageError', 'UnfinishedError'],
 ]
 
 /** Exported by `cellapi.ts` beside this file. */

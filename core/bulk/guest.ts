@@ -44,11 +44,11 @@ export class GuestPages implements PageReader {
   }
 
   /** Where the page of swap entry number `word` is. */
-  swappedPage(word: number): SwappedPage {
+  swappedPage(word: number): SwappedPage | undefined {
     const at = 3 * word
     const [low = 0, high = 0, page = 0] = this.#swapped.subarray(at, at + 3)
-    const { type, offset } = this.#vm.linux.swap.format.decode(low, high)
-    return { type, offset: offset + page }
+    const entry = this.#vm.linux.swap.format.decode(low, high)
+    return entry.kind === 'swap' ? { type: entry.type, offset: entry.offset + page } : undefined
   }
 
   read(slot: number, gfn: number, count: number, scratch: Scratch, at: number): void {
@@ -141,6 +141,8 @@ function stateOf(entry: SwapEntry): number {
       return DEVICE_PRIVATE
     case 'marker':
       return entry.marks.includes('poisoned') ? POISONED : MARKER
+    case 'untold':
+      return NOT_IN_DUMP
     case 'unknown':
     case 'nonlinear':
       return UNMAPPED

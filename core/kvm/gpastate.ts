@@ -36,4 +36,5 @@ export const swapStates: Readonly<Record<SwapEntry['kind'], TranslationState>> =
   marker: 'marker',
   unknown: 'unmapped',
   nonlinear: 'unmapped',
+  untold: 'not-in-dump',
 })

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
-import { FaultError } from '../errors.ts'
+import { FaultError, UnsupportedError } from '../errors.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { type ContentSources, PageCache } from './pagecache.ts'
 import { type PageContent, ZEROS } from './swap/swapcontent.ts'
@@ -73,6 +73,8 @@ export class UserContents {
         const marks = entry.marks.join(', ') || `value ${entry.offset}`
         throw new FaultError(NAME, address, 'not-mapped', `the kernel left a marker: ${marks}`)
       }
+      case 'untold':
+        throw new UnsupportedError(entry.problem, 'swap entries before L1TF')
       case 'nonlinear': {
         const problem = `page ${entry.offset} of its file, put there by remap_file_pages, is not looked for`
         throw new FaultError(NAME, address, 'not-mapped', problem)

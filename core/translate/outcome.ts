@@ -98,7 +98,9 @@ export function outcomeOf(vm: Vm, slot: Memslot, { address, end, steps }: PageWa
       const entry = vm.linux.swap.format.decode(low, Number(end.value >> 32n))
       const inPage = Number(address % BigInt(end.pageSize))
       const outcome = swapOutcome(vm, entry, inPage, end.pageSize)
-      if (entry.kind === 'swap' || entry.kind === 'nonlinear') return outcome
+      if (entry.kind === 'swap' || entry.kind === 'nonlinear' || entry.kind === 'untold') {
+        return outcome
+      }
       // What a special type means is worked out, so it is told from what.
       const why = vm.linux.swap.format.reasonFor(entry.type)
       return { ...outcome, reason: `${outcome.reason} (${why})` }
@@ -191,6 +193,11 @@ function swapOutcome(vm: Vm, entry: SwapEntry, offset: number, size: number): Ou
       const reason = `page ${entry.offset} of the mapped file, put there by remap_file_pages, is not in memory here`
       return { state: 'unmapped', reason }
     }
+    case 'untold':
+      return {
+        state: 'not-in-dump',
+        reason: `not in memory, and where it is the dump does not tell: ${entry.problem}`,
+      }
     case 'unknown':
       return {
         state: 'unmapped',

@@ -13,6 +13,8 @@ export interface KernelDescription extends Partial<Forms> {
   readonly levels?: 4 | 5
   /** MAX_SWAPFILES: 27 when not given. */
   readonly swapFiles?: number
+  /** A kernel from before the fix of L1TF: its swap entries have an older form. */
+  readonly beforeL1tf?: boolean
 }
 
 /** Values of members by their paths, such as `tasks.next` or `memslots[0]`. */
@@ -60,7 +62,8 @@ export class BuiltKernel {
     const { btf, types } = kernelTypes(this.forms)
     this.types = types
     const swapFiles = description.swapFiles ?? 27
-    const kallsyms = writeKallsyms(this.#place(btf.length, swapFiles), era)
+    const isOld = description.beforeL1tf ?? false
+    const kallsyms = writeKallsyms(this.#place(btf.length, swapFiles, isOld), era)
     this.memory = kallsyms.memory
     this.tables = new PageTables(this.memory, this.levels, () => this.newPage())
     this.vmcoreinfo = [
@@ -194,7 +197,9 @@ export class BuiltKernel {
   }
 
   /** Addresses for all symbols; arrays by MAX_SWAPFILES stand so that the next symbol tells their size. */
-  #place(btfSize: number, swapFiles: number): WrittenSymbol[] {
+  #place(btfSize: number, swapFiles: number, isOld: boolean): WrittenSymbol[] {
+    // Under another name, so that all else stays where it is.
+    const l1tf = isOld ? 'l1tf_no_mitigation' : 'l1tf_mitigation'
     const sizes: [string, number][] = [
       ['empty_zero_page', 4096],
       ['init_task', this.types.sizeOf('task_struct') ?? 0],
@@ -204,10 +209,7 @@ export class BuiltKernel {
       ['swap_info', 8 * swapFiles],
       ['nr_swapfiles', 8],
       ['swapper_spaces', 8 * swapFiles],
-      ...['kvm_vm_fops', 'ext4_file_operations', 'l1tf_mitigation'].map((n): [string, number] => [
-        n,
-        256,
-      ]),
+      ...['kvm_vm_fops', 'ext4_file_operations', l1tf].map((n): [string, number] => [n, 256]),
     ]
     if (this.forms.era !== 'today') {
       for (const name of ['init_pid_ns', 'pid_hash', 'pidhash_shift', 'free_huge_page']) {

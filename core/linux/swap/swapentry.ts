@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Swap entries in page tables: a page on a device, or one of the special types that share their form.
 
-import { UnsupportedError } from '../../errors.ts'
+import { DumpError } from '../../errors.ts'
 import { type Host } from '../host.ts'
 import { chooseForm, type FormEvidence, inverted, type SwapForm } from './swapform.ts'
 
@@ -16,6 +16,7 @@ type Evidence = Pick<Host, 'rules' | 'vmcoreinfo' | 'symbols' | 'types'>
  * - `device-private`, `device-exclusive`: the page belongs to a device; `pfn` is its frame in the device's zone
  * - `marker`: no page, but a note
  * - `unknown`: a type that this kernel should not have
+ * - `untold`: in which form this kernel writes entries cannot be told, only that this is one; `problem` says why
  */
 export type SwapEntry =
   | { readonly kind: 'swap'; readonly type: number; readonly offset: number }
@@ -34,6 +35,7 @@ export type SwapEntry =
     }
   /** `nonlinear`: page `offset` of the mapped file (remap_file_pages, until 3.19). */
   | { readonly kind: 'unknown' | 'nonlinear'; readonly type: number; readonly offset: number }
+  | { readonly kind: 'untold'; readonly problem: string }
 
 /** How one kernel writes swap entries. */
 export interface SwapFormat {
@@ -49,15 +51,15 @@ export interface SwapFormat {
   kindOf(low: number, high: number): SwapEntry['kind']
 }
 
-type Special = Exclude<SwapEntry['kind'], 'swap' | 'unknown' | 'nonlinear'>
+type Special = Exclude<SwapEntry['kind'], 'swap' | 'unknown' | 'nonlinear' | 'untold'>
 
 /** There are five bits of type (MAX_SWAPFILES_SHIFT of include/linux/swap.h). */
 const TYPES = 32
 
 /**
  * Finds out how the dumped kernel writes swap entries. In kernels before the fix of L1TF `evidence` is asked, with the
- * number of types for devices, when the first entry is decoded; decoding then throws UnsupportedError when the form
- * cannot be told.
+ * number of types for devices, once, when the first entry is decoded; when it does not tell the form, all entries are
+ * `untold`.
  */
 export function swapFormat(
   host: Evidence,
@@ -67,23 +69,26 @@ export function swapFormat(
   const specials = specialTypes(host, max)
   // The frame of a special entry: SWP_PFN_BITS of include/linux/swapops.h, MAX_PHYSMEM_BITS of sparsemem.h.
   const frames = 2 ** ((host.rules.levels === 5 ? 52 : 46) - 12)
-  const kinds: SwapEntry['kind'][] = []
+  const kinds: Exclude<SwapEntry['kind'], 'untold'>[] = []
   for (let type = 0; type < TYPES; type++) {
     kinds.push(type < max ? 'swap' : (specials[type - max] ?? 'unknown'))
   }
   let chosen: { form: SwapForm; from: string } | undefined
+  let problem: string | undefined
   if (host.rules.inverts) chosen = { form: inverted, from: 'l1tf_mitigation' }
-  const formOf = (): SwapForm => {
-    if (chosen === undefined) {
-      if (evidence === undefined) {
-        throw new UnsupportedError(
-          `kernel ${host.vmcoreinfo.release} has no l1tf_mitigation: its swap entries have an older form, which only entries can tell`,
-          'swap entries before L1TF',
-        )
-      }
+  else if (evidence === undefined) {
+    problem = `kernel ${host.vmcoreinfo.release} has no l1tf_mitigation: its swap entries have an older form, which only entries can tell`
+  }
+  const formOf = (): SwapForm | undefined => {
+    if (chosen !== undefined || problem !== undefined || evidence === undefined) return chosen?.form
+    try {
       chosen = chooseForm(evidence(max))
+    } catch (error) {
+      // A page is there or not whether or not its entry can be read: that is said of the page, and the work goes on.
+      if (!(error instanceof DumpError)) throw error
+      problem = error.message
     }
-    return chosen.form
+    return chosen?.form
   }
   return {
     maxSwapFiles: max,
@@ -95,10 +100,12 @@ export function swapFormat(
       `type ${type}, with room for ${max} swap devices by ${from} and then ${counted(specials)}`,
     kindOf(low, high) {
       const form = formOf()
+      if (form === undefined) return 'untold'
       return form.isNonlinear(low) ? 'nonlinear' : (kinds[form.type(low, high)] ?? 'unknown')
     },
     decode(low, high) {
       const form = formOf()
+      if (form === undefined) return { kind: 'untold', problem: problem ?? '' }
       if (form.isNonlinear(low)) {
         // pte_to_pgoff: in the place of the frame.
         return { kind: 'nonlinear', type: 0, offset: (high & 0xfffff) * 0x100000 + (low >>> 12) }

@@ -89,6 +89,7 @@ for (const era of eras) {
     it('keep offsets above 32 bits whole', () => {
       const format = formatOf(samplesOf(era.write, [0]))
       const entry = format.decode(...halves(era.write(30, 0x3_1234_5678)))
+      assert.ok(entry.kind === 'migration')
       assert.equal(entry.offset, 0x3_1234_5678)
     })
   })
@@ -111,6 +112,14 @@ describe('the form of old swap entries', () => {
     // Each 16th page alone: the lowest bits of the true form stand still, and the others meet types that are not there.
     const samples = Array.from({ length: 64 }, (_, i) => halves(eras[0].write(0, 16 * (i + 1))))
     assert.throws(() => choose(samples), UnsupportedError)
+  })
+
+  it('that cannot be told is said of each entry, and nothing throws', () => {
+    const format = formatOf(samplesOf(eras[1].write, [0]).slice(0, 5))
+    const entry = format.decode(...halves(eras[1].write(0, 7)))
+    assert.ok(entry.kind === 'untold')
+    assert.match(entry.problem, /cannot be told from 5 entries and 3 swap devices: none fits/)
+    assert.equal(format.kindOf(...halves(eras[1].write(0, 7))), 'untold')
   })
 
   it('is not disturbed by pages of nonlinear mappings', () => {

@@ -26,7 +26,7 @@ export {
 export { type Addresses } from './bulk/input.ts'
 export { unfinished } from './bulk/vtop.ts'
 export { UnfinishedError } from './bulk/unfinished.ts'
-export { type Group, type GroupKey } from './bulk/group.ts'
+export { type Group, type GroupKey, type GroupValues } from './bulk/group.ts'
 export { type SwappedPage } from './bulk/guest.ts'
 export { NO_ADDRESS, type RowState, stateNames } from './bulk/states.ts'
 

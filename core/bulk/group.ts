@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Rows counted by state, slot and page size: one pass over the small columns.
+// Rows counted by what they have in common: columns of the table, lists that go with it, functions of a row.
 
 import { UsageError } from '../errors.ts'
 import { type RowState, stateNames } from './states.ts'
 
-/** What rows can be grouped by. */
-export type GroupKey = 'state' | 'slot' | 'pageSize'
+/** Columns that rows can be grouped by. */
+export type GroupKey = 'state' | 'slot' | 'pageSize' | 'node'
+
+/** Anything else that rows can be grouped by, under names of your own: a list that goes with the input, or a function. */
+export type GroupValues<Row> = Readonly<
+  Record<string, ArrayLike<unknown> | ((row: Row) => unknown)>
+>
 
 /** Rows that are alike. A member is there when the rows were grouped by it. */
 export interface Group {
@@ -14,30 +19,80 @@ export interface Group {
   readonly slot?: number | null
   /** In bytes; null is nothing mapped. */
   readonly pageSize?: number | null
+  /** The NUMA node of the host's page; null where there is none, or nobody can tell. */
+  readonly node?: number | null
   /** How many rows. */
   readonly count: number
 }
 
-interface SmallColumns {
+/** What is grouped: columns of the same length. */
+export interface Groupable {
   readonly state: Uint8Array
   readonly slot: Int16Array
   readonly pageShift: Uint8Array
+  /** Read from the dump when it is asked for. */
+  readonly node: Int16Array
 }
 
-const groupKeys: readonly GroupKey[] = ['state', 'slot', 'pageSize']
+/** A value for each row, looked up by row number. */
+export interface ValueColumn {
+  readonly name: string
+  readonly valueOf: (row: number) => unknown
+}
+
+const groupKeys: readonly GroupKey[] = ['state', 'slot', 'pageSize', 'node']
+
+const made = new WeakSet()
+
+/** True for a group that `groupBy` gave. */
+export function isGroup(value: object): value is Group {
+  return made.has(value)
+}
 
 /** Groups with their counts, most rows first. */
 export function groupRows(
-  { state, slot, pageShift }: SmallColumns,
+  columns: Groupable,
   keys: readonly GroupKey[],
+  values: readonly ValueColumn[] = [],
 ): Group[] {
   const wrong = keys.find((key) => !groupKeys.includes(key))
-  if (wrong !== undefined || keys.length === 0) {
+  if (wrong !== undefined || keys.length + values.length === 0) {
     throw new UsageError(
-      `groupBy(...keys) takes ${groupKeys.map((key) => `'${key}'`).join(', ')}; not ${wrong === undefined ? 'nothing' : `'${wrong}'`}`,
+      `groupBy(...keys) takes ${groupKeys.map((key) => `'${key}'`).join(', ')}, or {name: list or function}; not ${wrong === undefined ? 'nothing' : `'${wrong}'`}`,
     )
   }
-  // Bits 0 to 15 the slot, 16 to 20 the page shift, 21 to 24 the state: what is not asked for counts as 0.
+  const has = (key: GroupKey) => keys.includes(key)
+  const node = has('node') ? columns.node : undefined
+  const given = codesOf(values, columns.state.length)
+  const groups: Group[] = []
+  for (const [key, count] of countsOf(columns, keys, node, given?.codes)) {
+    const low = key % LOW
+    const high = Math.floor(key / LOW)
+    const shift = (low >>> 16) & 0x1f
+    const group = {
+      ...(has('state') ? { state: stateNames[low >>> 21] ?? 'invalid' } : {}),
+      ...(has('slot') ? { slot: orNull(low & 0xffff) } : {}),
+      ...(has('pageSize') ? { pageSize: shift === 0 ? null : 2 ** shift } : {}),
+      ...(has('node') ? { node: orNull(high & 0xffff) } : {}),
+      ...given?.of(Math.floor(high / 0x10000)),
+      count,
+    }
+    made.add(group)
+    groups.push(group)
+  }
+  return groups.sort((a, b) => b.count - a.count)
+}
+
+// A key has in bits 0 to 15 the slot, 16 to 20 the page shift, 21 to 24 the state, 25 to 40 the node, and above the number
+// of what was given. What is not asked for counts as 0.
+const LOW = 2 ** 25
+
+function countsOf(
+  { state, slot, pageShift }: Groupable,
+  keys: readonly GroupKey[],
+  node: Int16Array | undefined,
+  codes: Uint32Array | undefined,
+): Map<number, number> {
   const slotMask = keys.includes('slot') ? 0xffff : 0
   const shiftMask = keys.includes('pageSize') ? 0x1f : 0
   const stateMask = keys.includes('state') ? 0xf : 0
@@ -46,10 +101,13 @@ export function groupRows(
   let last = -1
   let run = 0
   for (let i = 0; i < state.length; i++) {
-    const key =
+    const low =
       ((slot[i] ?? 0) & slotMask) |
       (((pageShift[i] ?? 0) & shiftMask) << 16) |
       (((state[i] ?? 0) & stateMask) << 21)
+    let key = low
+    if (node !== undefined) key += ((node[i] ?? 0) & 0xffff) * LOW
+    if (codes !== undefined) key += (codes[i] ?? 0) * 0x10000 * LOW
     if (key !== last) {
       if (run > 0) counts.set(last, (counts.get(last) ?? 0) + run)
       last = key
@@ -58,16 +116,50 @@ export function groupRows(
     run++
   }
   if (run > 0) counts.set(last, (counts.get(last) ?? 0) + run)
-  const groups: Group[] = []
-  for (const [key, count] of counts) {
-    const number = ((key & 0xffff) << 16) >> 16
-    const shift = (key >>> 16) & 0x1f
-    groups.push({
-      ...(stateMask === 0 ? {} : { state: stateNames[key >>> 21] ?? 'invalid' }),
-      ...(slotMask === 0 ? {} : { slot: number < 0 ? null : number }),
-      ...(shiftMask === 0 ? {} : { pageSize: shift === 0 ? null : 2 ** shift }),
-      count,
-    })
+  return counts
+}
+
+/** -1 of 16 bits is none. */
+function orNull(bits: number): number | null {
+  const number = (bits << 16) >> 16
+  return number < 0 ? null : number
+}
+
+/** More kinds of rows than this are no groups: 12 bits are left in a key. */
+const MOST_GIVEN = 4096
+
+/** A number for each combination of given values, and what it stands for. */
+function codesOf(
+  values: readonly ValueColumn[],
+  rows: number,
+): { codes: Uint32Array; of: (code: number) => Record<string, unknown> } | undefined {
+  if (values.length === 0) return undefined
+  const codes = new Uint32Array(rows)
+  const combinations: unknown[][] = [[]]
+  for (const { name, valueOf } of values) {
+    const known = new Map<unknown, Map<number, number>>()
+    const before = combinations.splice(0)
+    for (let i = 0; i < rows; i++) {
+      const value = valueOf(i)
+      let byCode = known.get(value)
+      if (byCode === undefined) known.set(value, (byCode = new Map<number, number>()))
+      const old = codes[i] ?? 0
+      let code = byCode.get(old)
+      if (code === undefined) {
+        code = combinations.push([...(before[old] ?? []), value]) - 1
+        byCode.set(old, code)
+        if (code >= MOST_GIVEN) {
+          throw new UsageError(
+            `groupBy: '${name}' has more than ${MOST_GIVEN} values; group by something coarser, such as {${name}: (row) => …}`,
+          )
+        }
+      }
+      codes[i] = code
+    }
   }
-  return groups.sort((a, b) => b.count - a.count)
+  const names = values.map(({ name }) => name)
+  return {
+    codes,
+    of: (code) => Object.fromEntries(names.map((name, i) => [name, combinations[code]?.[i]])),
+  }
 }

@@ -7,7 +7,7 @@ import { type Vm } from '../kvm/vm.ts'
 import { translate, type Translation } from '../translate/translate.ts'
 import { partOf, picked, type ResultColumns, rowsOf } from './columns.ts'
 import { type SwappedPage } from './guest.ts'
-import { groupRows, type Group, type GroupKey } from './group.ts'
+import { groupRows, type Group, type GroupKey, type GroupValues } from './group.ts'
 import { orderOf } from './sort.ts'
 import {
   INVALID,
@@ -41,6 +41,8 @@ export interface RowFilter {
   readonly slot?: number | null | readonly (number | null)[]
   /** In bytes. */
   readonly pageSize?: number | readonly number[]
+  /** Numbers of NUMA nodes; null is no page, or an unknown node. */
+  readonly node?: number | null | readonly (number | null)[]
 }
 
 /** What `JSON.stringify(table)` holds: a summary, not the rows. */
@@ -80,6 +82,7 @@ export class TranslationTable implements Iterable<Translation | null> {
   readonly vm: Vm
   readonly #source: TableSource
   #index: Uint32Array | undefined
+  #node: Int16Array | undefined
 
   /** @internal */
   constructor(source: TableSource, columns: ResultColumns, index?: Uint32Array) {
@@ -102,6 +105,14 @@ export class TranslationTable implements Iterable<Translation | null> {
   /** For each row its place in the input: it stays with the row through `filter`, `sort` and `slice`. */
   get index(): Uint32Array {
     return (this.#index ??= Uint32Array.from(this.gpa.keys()))
+  }
+
+  /**
+   * The NUMA node of the host's page of each row, out of the host's `struct page`; -1 where there is no page, or the dump
+   * does not tell. Read when it is first asked for.
+   */
+  get node(): Int16Array {
+    return (this.#node ??= this.vm.linux.frames.nodes(this.hpa))
   }
 
   /** How many rows are in each state that occurs, in the order of the states. */
@@ -172,7 +183,7 @@ export class TranslationTable implements Iterable<Translation | null> {
 
   /** The rows by a column; equal ones keep their order. Slot -1 (none) comes last. */
   sort(
-    column: 'gpa' | 'hva' | 'hpa' | 'state' | 'pageShift' | 'slot',
+    column: 'gpa' | 'hva' | 'hpa' | 'state' | 'pageShift' | 'slot' | 'node',
     direction: 'ascending' | 'descending' = 'ascending',
   ): TranslationTable {
     return this.#pick(orderOf(this[column], direction === 'descending'))
@@ -184,9 +195,20 @@ export class TranslationTable implements Iterable<Translation | null> {
     return new TranslationTable(this.#source, columns, this.index.subarray(from, to))
   }
 
-  /** How many rows there are of each combination: `table.groupBy('slot', 'state')`. Most first. */
-  groupBy(...keys: GroupKey[]): Group[] {
-    return groupRows(this, keys)
+  /**
+   * How many rows there are of each combination: `table.groupBy('slot', 'state')`. Most first. Other things to group by
+   * have names of your own: a list that goes with the input, or a function of the row, which is slower:
+   * `table.groupBy('state', {event: events, gib: ({gpa}) => (gpa ?? 0n) >> 30n})`.
+   */
+  groupBy(...keys: GroupKey[]): Group[]
+  groupBy(
+    ...keys: (GroupKey | GroupValues<TranslationRow>)[]
+  ): (Group & Readonly<Record<string, unknown>>)[]
+  groupBy(...keys: (GroupKey | GroupValues<TranslationRow>)[]): Group[] {
+    const own = keys.filter((key) => typeof key === 'string')
+    const given = keys.flatMap((key) => (typeof key === 'string' ? [] : Object.entries(key)))
+    const values = given.map(([name, by]) => ({ name, valueOf: this.#valueOf(by) }))
+    return groupRows(this, own, values)
   }
 
   /**
@@ -194,13 +216,7 @@ export class TranslationTable implements Iterable<Translation | null> {
    * `table.filter({state: 'swapped'}).join(times)`.
    */
   join<T>(values: ArrayLike<T>): T[] {
-    return Array.from(this.index, (place): T => {
-      const value = values[place]
-      if (value !== undefined || place < values.length) return value as T
-      throw new UsageError(
-        `table.join(values): the input had a row ${place}, but there are only ${values.length} values`,
-      )
-    })
+    return Array.from(this.index, (place) => joined(values, place, 'join(values)'))
   }
 
   /** What console.log prints: numbers of rows by state. */
@@ -216,6 +232,17 @@ export class TranslationTable implements Iterable<Translation | null> {
     return { rows: length, states: this.states, firstGpa: text(0), lastGpa: text(length - 1) }
   }
 
+  #valueOf(by: ArrayLike<unknown> | ((row: TranslationRow) => unknown)): (i: number) => unknown {
+    if (typeof by !== 'function') {
+      const { index } = this
+      return (i) => joined(by, index[i] ?? i, 'groupBy({name: list})')
+    }
+    return (i) => {
+      const row = this.row(i)
+      return row === undefined ? undefined : by(row)
+    }
+  }
+
   #asked(wanted: (row: TranslationRow) => boolean): (i: number) => boolean {
     return (i) => {
       const row = this.row(i)
@@ -223,11 +250,14 @@ export class TranslationTable implements Iterable<Translation | null> {
     }
   }
 
-  #fitting({ state, slot, pageSize }: RowFilter): (i: number) => boolean {
+  #fitting({ state, slot, pageSize, node }: RowFilter): (i: number) => boolean {
     const states = setOf(state, stateCode)
     const slots = setOf(slot, (number) => number ?? -1)
     const shifts = setOf(pageSize, Math.log2)
+    const nodes = setOf(node, (number) => number ?? -1)
+    const nodeOf = nodes === undefined ? undefined : this.node
     return (i) =>
+      (nodes?.has(nodeOf?.[i] ?? -1) ?? true) &&
       (states?.has(this.state[i] ?? 0) ?? true) &&
       (slots?.has(this.slot[i] ?? 0) ?? true) &&
       (shifts === undefined || (this.state[i] === MAPPED && shifts.has(this.pageShift[i] ?? 0)))
@@ -239,6 +269,14 @@ export class TranslationTable implements Iterable<Translation | null> {
       index === undefined ? rows.slice() : picked(index, rows, new Uint32Array(rows.length))
     return new TranslationTable(this.#source, rowsOf(this, rows), places)
   }
+}
+
+function joined<T>(values: ArrayLike<T>, place: number, call: string): T {
+  const value = values[place]
+  if (value !== undefined || place < values.length) return value as T
+  throw new UsageError(
+    `table.${call}: the input had a row ${place}, but there are only ${values.length} values`,
+  )
 }
 
 function orNull(address: bigint | undefined): bigint | null {

@@ -5,9 +5,11 @@ import { type View, type ViewOptions } from './block.ts'
 import { bulkView, isTable } from './bulk.ts'
 import { coverageView, isCoverage, isSlotCoverage, slotCoveragesView } from './coverage.ts'
 import { dumpView, isDump } from './dump.ts'
+import { groupsView } from './groups.ts'
 import { filesView, isOpenFile } from './files.ts'
 import { isMemslot, memslotsView } from './memslots.ts'
 import { isPage, pageView } from './page.ts'
+import { isGroup } from '../bulk/group.ts'
 import { Shown } from './show.ts'
 import { isRawStruct, structView } from './struct.ts'
 import { isSwapDevice, swapsView } from './swaps.ts'
@@ -36,6 +38,7 @@ const viewers: readonly Viewer[] = [
   one(isPage, pageView),
   one(isOpenFile, (file, options) => filesView([file], options)),
   one(isSwapDevice, (device, options) => swapsView([device], options)),
+  many(isGroup, groupsView),
   many(isVm, vmsView),
   many(isVcpu, vcpusView),
   many(isTask, tasksView),

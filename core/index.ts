@@ -43,6 +43,7 @@ export {
 export { type AddressBatch, type BadLine } from './io/filler.ts'
 export { type AddressOptions, type FormatName, type ValueOptions } from './io/format.ts'
 export { type Sink } from './io/sink.ts'
+export { sql } from './io/sql.ts'
 export { guestPageCount, guestPages } from './bulk/pages.ts'
 
 // Virtual machines, tasks and the host.

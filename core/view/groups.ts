@@ -41,7 +41,8 @@ function cellOf(name: string, group: Group): Cell {
   const value: unknown = group[name as keyof Group]
   if (value === null || value === undefined) return null
   if (name === 'pageSize') return formatSize(Number(value))
-  if (name === 'state') return { text: String(value), tone: groupTone(group) }
+  if (name === 'state' && group.state !== undefined)
+    return { text: group.state, tone: groupTone(group) }
   if (typeof value === 'bigint') return hex(value)
   if (typeof value === 'string') return printable(value)
   const text: unknown = JSON.stringify(value, plain)

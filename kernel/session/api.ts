@@ -10,6 +10,7 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['gpaToHva', 'gpaToHva(task, gpa)', 'the first step alone; qemuVtop and this take lists as well'],
   ['hvaToHpa', 'hvaToHpa(task, hva)', 'the second step alone, for one address or a list'],
   ['unfinished', 'unfinished()', 'the rows that a list of addresses had when it was stopped'],
+  ['sql', 'await sql(rows, query)', 'the rows of a list of addresses, asked in SQL'],
   ['NO_ADDRESS', 'NO_ADDRESS', 'what columns of addresses have where there is none'],
   ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],

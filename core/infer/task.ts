@@ -43,7 +43,12 @@ export function inferTasks(survey: Survey): void {
     'task_struct.tasks',
     'struct list_head',
     [...lists].map(([offset, { length }]) => ({ offset, agreed: length, against: 0 })),
-    { of: 'tasks', evidence: 'the list comes back to init_task, and every comm on it is text' },
+    {
+      of: 'tasks',
+      evidence: 'the list comes back to init_task, and every comm on it is text',
+      // init and kthreadd always run (rest_init of init/main.c). The list of init_task's threads has one node, its head.
+      atLeast: 2,
+    },
   )
   survey.processes = (lists.get(list) ?? []).map((node) => ground.block(node - BigInt(list), size))
   findings.size('task_struct', size)

@@ -54,6 +54,20 @@ describe('a host without types', () => {
     })
   })
 
+  it('is not misled by a ring of one that happens to look like a task', () => {
+    // The list of init_task's threads, as on a host with Debian's 6.1: its one node is the head, in init_signals.
+    const built = smallHost()
+    const { kernel } = built
+    const lookalike = kernel.make('task_struct', { comm: 'R' })
+    const nodeOf = (task: bigint) => kernel.member('task_struct', task, 'thread_node')
+    kernel.ring([nodeOf(kernel.symbol('init_task')), nodeOf(lookalike)])
+    withInferred(built, (dump) => {
+      const tasks = dump.inferred?.find(({ member }) => member === 'task_struct.tasks')
+      const wanted = kernel.types.struct('task_struct')?.member('tasks')
+      assert.equal(tasks?.offset, wanted?.offset, tasks?.evidence)
+    })
+  })
+
   it('refuses the list of tasks when no link leads back to its start', () => {
     const built = smallHost()
     const { kernel } = built

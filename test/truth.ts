@@ -107,7 +107,12 @@ export function truthAt(path: string): Truth {
 
 /** The recorded /proc/PID/pagemap entries of all memslots, 8 bytes each, as two halves: low, high, low, high … */
 export function pagemapOf(kernel: string): Uint32Array {
-  const bytes = readFileSync(join(realDump(kernel).folder, 'pagemap.bin'))
+  return pagemapAt(join(realDump(kernel).folder, 'pagemap.bin'))
+}
+
+/** The same, of a host that a file holds. */
+export function pagemapAt(path: string): Uint32Array {
+  const bytes = readFileSync(path)
   return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
 

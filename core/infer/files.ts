@@ -8,8 +8,8 @@ import { type Survey } from './survey.ts'
 /** files_struct up to its embedded table and bitmaps. */
 const FILES = 0x100
 const FDTABLE = 0x40
-/** A struct file is not larger. */
-const FILE = 0x100
+/** A struct file is not larger: with the locks of PREEMPT_RT it has some 300 bytes, and private_data near its end. */
+export const FILE = 0x200
 /** The ceiling of sysctl fs.nr_open (fs/file.c) is far above; tables larger than this are not needed as evidence. */
 const MAX_FDS = 1 << 16
 

@@ -55,7 +55,7 @@ const steps: readonly Step[] = [
   },
   { infer: addTreeForms, members: [] },
   // mm_rb in older kernels.
-  { infer: inferVmas, members: ['mm_struct.mm_mt', 'mm_struct.map_count'] },
+  { infer: inferVmas, members: ['mm_struct.mm_mt.ma_root', 'mm_struct.map_count'] },
   {
     infer: inferVmaMembers,
     members: ['vm_flags', 'vm_file', 'vm_pgoff'].map((member) => `vm_area_struct.${member}`),

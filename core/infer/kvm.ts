@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Virtual machines by a circle: the file of a VM leads to a struct kvm, and that back to the memory of its task.
 
+import { FILE } from './files.ts'
 import { count, offsets, Refused, type Tried } from './findings.ts'
 import { ringOf } from './ground.ts'
 import { kvmSymbol } from './module.ts'
@@ -8,7 +9,6 @@ import { type MetFile, type Survey } from './survey.ts'
 
 /** What is searched of a struct kvm: what is wanted lies in its first part. */
 export const KVM = 0x3000
-const FILE = 0x100
 /** What virt/kvm/kvm_main.c calls the file of a VM. */
 const VM_FILE = 'kvm-vm'
 
@@ -19,11 +19,16 @@ export function inferKvm(survey: Survey): void {
   const files = vmFiles(survey)
   if (files.length === 0)
     throw new Refused('no task holds a virtual machine: no file of one is open')
+  // With one machine alone much leads to its memory somehow; only the machine itself is on KVM's list.
+  const head = kvmSymbol(survey, 'vm_list')
+  const nodes = head === undefined ? undefined : ringOf(ground, head)
+  const isListed = (kvm: bigint) =>
+    nodes?.some((node) => node > kvm && node < kvm + BigInt(KVM)) !== false
   const tried: Tried<'data' | 'back'>[] = []
   for (const data of offsets(FILE, 8)) {
     const [first] = files
     const kvm = first?.block.word(data)
-    if (!ground.isPointer(kvm) || kvm === first?.block.address) continue
+    if (!ground.isPointer(kvm) || kvm === first?.block.address || !isListed(kvm)) continue
     const block = ground.block(kvm, KVM)
     for (const back of offsets(KVM, 8)) {
       if (block.word(back) !== first?.task.word(mm)) continue

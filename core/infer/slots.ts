@@ -45,10 +45,11 @@ export function slotForms(
   range: { readonly from: number; readonly end: number; readonly falling?: boolean },
 ): SlotForm[] {
   const { from, end, falling = false } = range
-  const blocks = places.map((place) => ground.block(place + BigInt(from), end - from))
   const all: number[] = []
   for (let offset = 0; offset + 8 <= end - from; offset += 8) all.push(offset)
-  const words = (offset: number) => blocks.map((block) => block.word(offset) ?? -1n)
+  // Word by word: what lies before a slot at the start of a page is another page, which the dump need not have.
+  const words = (offset: number) =>
+    places.map((place) => ground.word(place + BigInt(from + offset)) ?? -1n)
   const hvas = all.filter((offset) => words(offset).every((word) => mapped.holds(word, 1n)))
   const forms: SlotForm[] = []
   for (const hva of hvas) {
@@ -133,15 +134,18 @@ export function slotNumbers(
       'it is the number of the address space, of which both were seen',
     ),
   )
+  // `short id; u16 as_id;` stand side by side in every kernel that has both (include/linux/kvm_host.h).
   const ids = free
-    .filter((offset) => offset !== space)
+    .filter((offset) => (space === undefined ? true : offset === space - 2))
     .map((offset) => {
       const all = sets.map((set) => new Set(set.map((slot) => u16(slot, offset))))
       const agrees = (set: ReadonlySet<number>, i: number) =>
         set.size === sets[i]?.length && [...set].every((id) => id >= 0 && id < MAX_ID)
       return { offset, agreed: slots.length, against: all.every(agrees) ? 0 : slots.length }
     })
-  const id = findings.attempt(() => choose('id', 's16', ids, 'no two slots of a set have the same'))
+  const id = findings.attempt(() =>
+    choose('id', 's16', ids, 'no two slots of a set have the same, and as_id is behind it'),
+  )
   const flags = free.filter(
     (o) => o % 4 === 0 && [id, space].every((at) => at === undefined || at < o || at >= o + 4),
   )

@@ -33,6 +33,9 @@ function isPageOf(survey: Survey, page: bigint, type: number, offset: number): b
   return own === (BigInt(type) << TYPE_SHIFT) + BigInt(offset)
 }
 
+/** An address_space is not larger. */
+const MOST = 0x200
+
 /** swapper_spaces[type] is an array of address_space, told by a_ops, whose i_pages leads to pages that say the same. */
 function inferAddressSpaces(survey: Survey, spaces: bigint): void {
   const { ground, findings, swaps } = survey
@@ -55,42 +58,45 @@ function inferAddressSpaces(survey: Survey, spaces: bigint): void {
     against: sizes.filter((one) => one !== size).length,
   }))
   const [size] = counts
-  if (size === undefined || counts.length > 1) {
+  if (counts.length > 1) {
     throw new Refused(`the address_spaces of swap are ${counts.length} distances apart`)
   }
-  findings.size('address_space', size.offset)
+  // Devices of one run each do not tell how far apart two are, and nobody asks then.
+  if (size !== undefined) findings.size('address_space', size.offset)
   const rule = {
     of: 'swapped pages in memory',
     evidence: 'the tree leads to pages whose private is their swap entry',
   }
-  const fits = [...offsets(size.offset, 8)].map((head): Candidate => {
+  // xa_head stands behind a lock and flags; with PREEMPT_RT locks are of 32 bytes.
+  const isRealTime = ground.host.symbols.address('rt_spin_lock') !== undefined
+  const head = isRealTime ? 40 : 8
+  const fits = [...offsets(size?.offset ?? MOST, 8)].map((place): Candidate => {
     let agreed = 0
     let against = 0
     arrays.forEach((array, type) => {
-      const top = array.word(head)
+      const top = array.word(place)
       for (const [offset, entry] of entriesOf(ground, top, ENOUGH)) {
         if (isPageOf(survey, entry, type, offset)) agreed++
         // Part of a large folio: the head says it.
         else against++
       }
     })
-    return { offset: head, agreed, against }
+    return { offset: place, agreed, against }
   })
   const tolerance = 0.1
   findings.choose(
     'address_space.i_pages',
     'struct xarray',
-    fits.map((fit) => ({ ...fit, offset: fit.offset - 8 })),
+    fits.map((fit) => ({ ...fit, offset: fit.offset - head })),
     { ...rule, tolerance },
   )
   const { agreed = 0, against = 0 } = findings.get('address_space.i_pages') ?? {}
   const shape = (member: string, type: string, offset: number) =>
     findings.add(member, type, { offset, agreed, against }, rule)
-  // xa_head stands behind a lock and flags.
-  shape('xarray.xa_head', 'ptr', 8)
+  shape('xarray.xa_head', 'ptr', head)
   shape('xa_node.shift', 'u8', XA_NODE.shift)
   shape('xa_node.slots', 'ptr[64]', XA_NODE.slots)
-  findings.size('xarray', 16)
+  findings.size('xarray', head + 8)
   findings.size('xa_node', XA_NODE.size)
 }
 

@@ -25,8 +25,8 @@ export function inferVmas(survey: Survey): void {
   }
   const isMaple = trees[0]?.isMaple ?? true
   const tree = findings.choose(
-    isMaple ? 'mm_struct.mm_mt' : 'mm_struct.mm_rb',
-    isMaple ? 'struct maple_tree' : 'struct rb_root',
+    isMaple ? 'mm_struct.mm_mt.ma_root' : 'mm_struct.mm_rb',
+    isMaple ? 'ptr' : 'struct rb_root',
     trees.map(({ fit }) => fit),
     rule,
   )
@@ -65,14 +65,17 @@ interface TreeForm {
   describe(): void
 }
 
-/** `ma_root` lies behind a lock and flags, 8 bytes in; a VMA says the range that the tree has for it. */
+/**
+ * A VMA says the range that the tree has for it. What lies before `ma_root` in a tree is a lock, whose size depends on how
+ * the kernel was built: 4 bytes, or 32 with PREEMPT_RT.
+ */
 function mapleTrees({ ground, findings, mms }: Survey): TreeForm[] {
   const forms: TreeForm[] = []
-  for (const root of offsets(MM, 8, 8)) {
+  for (const root of offsets(MM, 8)) {
     const ranges = new Map<bigint, Range[]>()
     const starts = new Map<number, number>()
     let entriesSeen = 0
-    const fit = count(root - 8, mms, ([mm, { block }]) => {
+    const fit = count(root, mms, ([mm, { block }]) => {
       const top = block.word(root)
       const entries = isMapleNode(ground, top) ? mapleEntries(ground, top) : undefined
       if (entries === undefined || entries.length === 0) return false
@@ -98,14 +101,12 @@ function mapleTrees({ ground, findings, mms }: Survey): TreeForm[] {
       const rule = { of: 'memory maps', evidence: 'the tree reads as one of nodes in this form' }
       const shape = (member: string, type: string, offset: number) =>
         findings.add(member, type, { ...fit, offset }, rule)
-      shape('maple_tree.ma_root', 'ptr', 8)
       shape('maple_range_64.pivot', 'u64[15]', mapleForms.pivotsAt)
       shape('maple_range_64.slot', 'ptr[16]', mapleForms.range.slotsAt)
       shape('maple_range_64.meta.end', 'u8', mapleForms.rangeEndAt)
       shape('maple_arange_64.pivot', 'u64[9]', mapleForms.pivotsAt)
       shape('maple_arange_64.slot', 'ptr[10]', mapleForms.arange.slotsAt)
       shape('maple_arange_64.meta.end', 'u8', mapleForms.arangeEndAt)
-      findings.size('maple_tree', 16)
     }
     forms.push({ isMaple: true, fit, start, ranges, describe })
   }

@@ -3,7 +3,7 @@
 
 import { CorruptError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
-import { address, layout, pointer, uint } from '../types/layout.ts'
+import { address, layout, uint } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
 
 /** Nodes lie at multiples of 256; the bits below hold their type (enum maple_type). */
@@ -25,7 +25,6 @@ interface Range {
 /** Looks into the maple trees of one kernel. */
 export class MapleTrees {
   readonly #space: Space
-  readonly #tree
   readonly #range
   readonly #arange
   readonly #rangeSlots: number
@@ -33,7 +32,6 @@ export class MapleTrees {
 
   constructor(space: Space, types: Types) {
     this.#space = space
-    this.#tree = layout(types, 'maple_tree', { root: pointer('ma_root') })
     this.#range = layout(types, 'maple_range_64', {
       pivots: address('pivot'),
       slots: address('slot'),
@@ -49,9 +47,9 @@ export class MapleTrees {
     this.#arangeSlots = (this.#arange.offset('slots') - this.#arange.offset('pivots')) / 8 + 1
   }
 
-  /** The entry whose range holds `index`, or 0n. */
-  load(tree: bigint, index: bigint): bigint {
-    let entry = this.#tree.at(this.#space, tree).root
+  /** The entry whose range holds `index`, or 0n. `root` is the address of a tree's `ma_root`. */
+  load(root: bigint, index: bigint): bigint {
+    let entry = this.#space.u64(root)
     if (!isNode(entry)) return index === 0n ? entry : 0n
     let first = 0n
     let last = TOP
@@ -63,20 +61,20 @@ export class MapleTrees {
       ;({ first, last, entry } = range)
       if (entry === 0n) return 0n
     }
-    throw new CorruptError('maple_tree', tree, `deeper than ${DEPTH_LIMIT} nodes: a loop`)
+    throw new CorruptError('maple_tree', root, `deeper than ${DEPTH_LIMIT} nodes: a loop`)
   }
 
-  /** Every entry in order. Throws CorruptError after `limit`. */
-  *entries(tree: bigint, limit: number): Generator<bigint> {
-    const { root } = this.#tree.at(this.#space, tree)
-    if (root === 0n) return
-    if (!isNode(root)) {
-      yield root
+  /** Every entry in order. Throws CorruptError after `limit`. `root` is the address of a tree's `ma_root`. */
+  *entries(root: bigint, limit: number): Generator<bigint> {
+    const top = this.#space.u64(root)
+    if (top === 0n) return
+    if (!isNode(top)) {
+      yield top
       return
     }
     let count = 0
-    for (const entry of this.#below(root, 0n, TOP, 0)) {
-      if (++count > limit) throw new CorruptError('maple_tree', tree, `more than ${limit} entries`)
+    for (const entry of this.#below(top, 0n, TOP, 0)) {
+      if (++count > limit) throw new CorruptError('maple_tree', root, `more than ${limit} entries`)
       yield entry
     }
   }

@@ -64,7 +64,8 @@ export class Vmas {
     })
     this.#flagNames = vmaFlagNames(host)
     // Newest first: the maple tree came with 6.1, before it an rb-tree served searches.
-    this.#store = host.types.struct('mm_struct')?.member('mm_mt') ? this.#maple() : this.#rbTree()
+    const isMaple = host.types.struct('mm_struct')?.member('mm_mt.ma_root') !== undefined
+    this.#store = isMaple ? this.#maple() : this.#rbTree()
   }
 
   /** The VMA that holds an address, or undefined. */
@@ -113,10 +114,11 @@ export class Vmas {
   #maple(): Store {
     const { space, types } = this.#host
     const trees = new MapleTrees(space, types)
-    const tree = BigInt(layout(types, 'mm_struct', { tree: address('mm_mt') }).offset('tree'))
+    const fields = layout(types, 'mm_struct', { root: address('mm_mt.ma_root') })
+    const root = BigInt(fields.offset('root'))
     return {
-      find: (mm, at) => trees.load(mm + tree, at),
-      all: (mm) => trees.entries(mm + tree, this.#limit(mm)),
+      find: (mm, at) => trees.load(mm + root, at),
+      all: (mm) => trees.entries(mm + root, this.#limit(mm)),
     }
   }
 

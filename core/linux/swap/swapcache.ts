@@ -73,7 +73,7 @@ function addressSpaces(host: Host, pages: Pages): SwapCache {
     find(_info, type, offset) {
       const runs = space.u64(host.symbol('swapper_spaces') + BigInt(type * 8))
       if (runs === 0n) return undefined
-      const run = runs + BigInt(Math.floor(offset / RUN) * mapping.size)
+      const run = offset < RUN ? runs : runs + BigInt(Math.floor(offset / RUN) * mapping.size)
       const entry = arrays.load(mapping.at(space, run).pages, offset)
       // A value is the shadow of a page that is gone.
       if (entry === 0n || (entry & 1n) === 1n) return undefined

@@ -9,8 +9,6 @@ import { builtTypes } from '../../build/types.ts'
 
 // include/linux/maple_tree.h of 6.12.
 const types = builtTypes(`
-  struct maple_tree 16
-    8 ma_root ptr
   struct maple_metadata 2
     0 end u8
     1 gap u8
@@ -78,18 +76,18 @@ describe('MapleTrees', () => {
   ]
   for (const [index, entry] of rows) {
     it(`finds ${entry === 0n ? 'nothing' : `0x${entry.toString(16)}`} at 0x${index.toString(16)}`, () => {
-      assert.equal(treesOf(twoLeaves()).load(0x1000n, index), entry)
+      assert.equal(treesOf(twoLeaves()).load(0x1008n, index), entry)
     })
   }
 
   it('gives all entries in order', () => {
-    assert.deepEqual([...treesOf(twoLeaves()).entries(0x1000n, 10)], [0xa000n, 0xb000n, 0xc000n])
+    assert.deepEqual([...treesOf(twoLeaves()).entries(0x1008n, 10)], [0xa000n, 0xb000n, 0xc000n])
   })
 
   it('gives nothing for an empty tree', () => {
     const trees = treesOf(new BuiltMemory().zero(0x1000))
-    assert.deepEqual([...trees.entries(0x1000n, 10)], [])
-    assert.equal(trees.load(0x1000n, 0x1234n), 0n)
+    assert.deepEqual([...trees.entries(0x1008n, 10)], [])
+    assert.equal(trees.load(0x1008n, 0x1234n), 0n)
   })
 
   it('skips the zero entry that a fork under way leaves', () => {
@@ -98,14 +96,14 @@ describe('MapleTrees', () => {
       [0xffffn, 0x406n],
       [null, 0xa000n],
     ])
-    assert.deepEqual([...treesOf(memory).entries(0x1000n, 10)], [0xa000n])
+    assert.deepEqual([...treesOf(memory).entries(0x1008n, 10)], [0xa000n])
   })
 
   it('stops at a node that is below itself', () => {
     const memory = new BuiltMemory().u64(0x1008, encode(0x2000n, ARANGE)).zero(0x2000)
     memory.u64(0x2050, encode(0x2000n, ARANGE)).u8(0x20f0, 0)
-    assert.throws(() => treesOf(memory).load(0x1000n, 0n), CorruptError)
-    assert.throws(() => [...treesOf(memory).entries(0x1000n, 10)], CorruptError)
+    assert.throws(() => treesOf(memory).load(0x1008n, 0n), CorruptError)
+    assert.throws(() => [...treesOf(memory).entries(0x1008n, 10)], CorruptError)
   })
 
   it('stops at pivots that are out of order', () => {
@@ -115,15 +113,15 @@ describe('MapleTrees', () => {
       [0x4000n, 0xb000n],
       [null, 0n],
     ])
-    assert.throws(() => [...treesOf(memory).entries(0x1000n, 10)], /pivot 1 is out of order/)
+    assert.throws(() => [...treesOf(memory).entries(0x1008n, 10)], /pivot 1 is out of order/)
   })
 
   it('stops at a node of no type that a live tree has', () => {
     const memory = new BuiltMemory().u64(0x1008, encode(0x2000n, 9n)).zero(0x2000)
-    assert.throws(() => treesOf(memory).load(0x1000n, 0n), /unknown node type 9/)
+    assert.throws(() => treesOf(memory).load(0x1008n, 0n), /unknown node type 9/)
   })
 
   it('stops at more entries than the process can have', () => {
-    assert.throws(() => [...treesOf(twoLeaves()).entries(0x1000n, 2)], /more than 2 entries/)
+    assert.throws(() => [...treesOf(twoLeaves()).entries(0x1008n, 2)], /more than 2 entries/)
   })
 })

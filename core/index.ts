@@ -7,7 +7,7 @@ export { type DumpSliceOptions, HostDump, onOpen, type OpenOptions } from './hos
 export { type HpaRange, type SliceOptions } from './dump/slice.ts'
 export { type SliceResult } from './dump/slicefile.ts'
 export { type Finding } from './infer/index.ts'
-export { gpaToHva, hvaToHpa, pagewalk, qemuVtop } from './qemuvtop.ts'
+export { allPages, gpaToHva, hvaToHpa, pagewalk, qemuVtop } from './qemuvtop.ts'
 
 // What they give.
 export { Translation } from './translate/translate.ts'

@@ -3,6 +3,7 @@
 
 import { mappedPage } from './bulk/engine.ts'
 import { type Addresses } from './bulk/input.ts'
+import { guestPageCount, guestPages } from './bulk/pages.ts'
 import { type TranslationTable } from './bulk/table.ts'
 import { hpasOf, hvasOf, translateAll } from './bulk/vtop.ts'
 import { hex, parseAddress } from './bytes/hex.ts'
@@ -42,6 +43,34 @@ export function qemuVtop(
 ): Translation | TranslationTable {
   if (isMany(gpas)) return translateAll(vmOf(subject), gpas, 'qemuVtop(task, gpas)')
   return translate(vmOf(subject), gpaOf(gpas, 'qemuVtop(task, gpa)'))
+}
+
+/** So many rows have 7.5 GB of columns. */
+const MOST_PAGES = 2 ** 28
+
+/**
+ * Every page of a guest: a table with a row for each 4 KiB of its memslots, ascending by gpa. Its page tables are read
+ * once, some 500,000 small pages a second out of a compressed dump, with progress; when it is stopped, `unfinished()`
+ * has the rows that are done. Ten million rows need 280 MB.
+ *
+ * Throws UsageError for guests of more than 1 TiB: `coverage(vm)` counts those, `guestPages(vm)` gives their addresses
+ * piece by piece.
+ */
+export function allPages(subject: Task<Vm> | Vm): TranslationTable {
+  const vm = vmOf(subject)
+  const count = guestPageCount(vm)
+  if (count > MOST_PAGES) {
+    throw new UsageError(
+      `allPages(vm): ${vm.name ?? 'the guest'} has ${count.toLocaleString('en-US')} pages, which are too many for one table; coverage(vm) counts them, and for (const gpas of guestPages(vm)) qemuVtop(vm, gpas) takes them piece by piece`,
+    )
+  }
+  const gpas = new BigUint64Array(count)
+  let at = 0
+  for (const some of guestPages(vm)) {
+    gpas.set(some, at)
+    at += some.length
+  }
+  return translateAll(vm, gpas, 'allPages(task)')
 }
 
 /** The host virtual addresses of many guest physical ones, in the same order; `NO_ADDRESS` where there is none. */

@@ -7,6 +7,7 @@ import type { ApiName } from '../frames.ts'
 const coreFunctions: readonly (readonly [name: string, call: string, text: string])[] = [
   ['openDump', 'openDump(path)', 'opens a dump; openDump.sample() opens the one that comes along'],
   ['qemuVtop', 'qemuVtop(task, gpa)', 'where a guest physical address is on the host, and why'],
+  ['allPages', 'allPages(task)', 'the same for every page of a guest, as a table'],
   ['gpaToHva', 'gpaToHva(task, gpa)', 'the first step alone; qemuVtop and this take lists as well'],
   ['hvaToHpa', 'hvaToHpa(task, hva)', 'the second step alone, for one address or a list'],
   ['unfinished', 'unfinished()', 'the rows that a list of addresses had when it was stopped'],

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
+  allPages,
   gpaToHva,
   type HostDump,
   hvaToHpa,
@@ -54,6 +55,12 @@ for (const kernel of kernels) {
       for (const { vm, gpas } of guests) {
         const table = bulk(vm, gpas)
         for (let i = 0; i < gpas.length; i++) checkRow(vm, table, i)
+      }
+    })
+
+    it('is what allPages gives, from the memslots alone', () => {
+      for (const { vm, gpas } of guests) {
+        checkSame(allPages(vm), bulk(vm, gpas.map((gpa) => (gpa >> 12n) << 12n).sort()))
       }
     })
 

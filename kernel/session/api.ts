@@ -12,6 +12,8 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['hvaToHpa', 'hvaToHpa(task, hva)', 'the second step alone, for one address or a list'],
   ['unfinished', 'unfinished()', 'the rows that a list of addresses had when it was stopped'],
   ['sql', 'await sql(rows, query)', 'the rows of a list of addresses, asked in SQL'],
+  ['readAddresses', 'await readAddresses(path)', 'addresses from a file, as a list'],
+  ['writeTable', 'await writeTable(rows, path)', 'the rows of a list as Arrow, Parquet, CSV'],
   ['NO_ADDRESS', 'NO_ADDRESS', 'what columns of addresses have where there is none'],
   ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],

@@ -7,24 +7,31 @@
 // The loop in C goes address by address; ours goes in stages where addresses jump about, so that ratios above 1 there are
 // no wonder: C could do the same.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Engine, gpaEngine } from '../../core/bulk/engine.ts'
 import { type Mapping } from '../../core/bulk/mapping.ts'
 import { halvesOf, type ResultColumns } from '../../core/bulk/columns.ts'
 import { newColumns, runColumns } from '../../core/bulk/run.ts'
 import { wasmKernels } from '../../core/bulk/wasm.ts'
-import { openDump } from '../../core/index.ts'
+import { openDump, type Vm } from '../../core/index.ts'
 import { realDump } from '../place.ts'
 import { mappingOf, simulated } from './bulkguests.ts'
+import { others } from './bulkothers.ts'
 import { compileLoop, startPeer } from './bulkpeer.ts'
 
 const ROWS = 10_000_000
 const TURNS = 5
 
+let printed = ''
+function print(text: string): void {
+  process.stdout.write(text)
+  printed += text
+}
+
 function row(name: string, ...values: string[]) {
-  process.stdout.write(`${name.padEnd(30)}${values.map((value) => value.padStart(14)).join('')}\n`)
+  print(`${name.padEnd(30)}${values.map((value) => value.padStart(14)).join('')}\n`)
 }
 
 /** Rates are those of one thread. */
@@ -142,6 +149,34 @@ async function measure(name: string, engine: Engine, runs: Runs): Promise<void> 
   }
 }
 
+/** Ours beside other programs on random pages of a guest, in turns. */
+function beside(vm: Vm, path: string, runs: Runs): void {
+  const gpa = addresses(runs, false)
+  const engine = gpaEngine(vm)
+  const { found, missing } = others(vm, path, gpa, folder)
+  const all = [
+    {
+      name: 'qemu-vtop',
+      rows: ROWS,
+      best: Infinity,
+      run: () =>
+        processorTime(() => {
+          runColumns(engine, newColumns(gpa, one), 'beside', one)
+        }) / ROWS,
+    },
+    ...found.map((other) => ({ ...other, best: Infinity, run: () => other.run() })),
+  ]
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const program of all) program.best = Math.min(program.best, program.run())
+  }
+  const ours = all[0]?.best ?? NaN
+  for (const { name, rows, best } of all) {
+    const rate = `${(1000 / best).toFixed(2)} M/s`
+    row(`  ${name}`, rows.toLocaleString('en-US'), rate, (best / ours).toFixed(0))
+  }
+  for (const what of missing) row(`  skipped: ${what}`)
+}
+
 /** Reads all regions, and tells how long that took and what they need. */
 function build(name: string, mapping: Mapping, runs: Runs): void {
   const time = processorTime(() => {
@@ -162,10 +197,13 @@ const guests = [
   simulated('6 TB of 2 MB pages', 6144, 128, 1),
   simulated('6 TB of 1 GB pages', 6144, 128, 2),
 ]
-const only = process.argv[2] ?? ''
+const [only = '', out] = process.argv.slice(2)
 try {
-  process.stdout.write(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? '?'}\n`)
-  process.stdout.write(
+  const tunables = process.env['GLIBC_TUNABLES'] ?? 'not set'
+  const load = loadavg()[0]?.toFixed(1) ?? '?'
+  print(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? '?'}, load ${load}\n`)
+  print(`GLIBC_TUNABLES ${tunables} (a session of the kernel has glibc.malloc.hugetlb=1)\n`)
+  print(
     'processor time, best of 5 turns of 10,000,000 addresses; ratios to C; 2 threads: wall time, times as fast\n\n',
   )
   row('guest', 'columns kept', 'C', 'ratio', 'to result', 'ratio', 'JavaScript', '2 threads')
@@ -173,11 +211,16 @@ try {
   if (skip !== false) row('  6.12', `skipped: ${skip}`)
   else if ('6.12'.includes(only)) {
     const dump = openDump(path)
-    for (const vm of dump.vms) {
-      const runs = vm.memslots
+    const runsOf = ({ memslots }: Vm) =>
+      memslots
         .filter(({ addressSpace }) => addressSpace === 0)
         .map(({ baseGfn, npages }) => ({ gfn: baseGfn, npages }))
-      await measure(`6.12, guest ${vm.name ?? '?'}`, gpaEngine(vm), runs)
+    for (const vm of dump.vms) {
+      await measure(`6.12, guest ${vm.name ?? '?'}`, gpaEngine(vm), runsOf(vm))
+    }
+    for (const vm of dump.vms) {
+      row(`guest ${vm.name ?? '?'}, random pages`, 'addresses', 'rate', 'times slower')
+      beside(vm, path, runsOf(vm))
     }
     dump.close()
   }
@@ -198,9 +241,10 @@ try {
     })
     await measure(guest.name, engine, guest.slots)
   }
-  process.stdout.write('\n')
+  print('\n')
   row('simulated guest, all of it', 'regions', 'to build', 'table')
   for (const one of built) one()
+  if (out !== undefined) writeFileSync(out, printed)
 } finally {
   rmSync(folder, { recursive: true })
 }

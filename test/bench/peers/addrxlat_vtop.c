@@ -5,12 +5,14 @@
  *
  * Prints "HVA HPA" for each line of FILE, with "-" for an address that libaddrxlat cannot
  * translate. The library knows neither tasks nor guests, so both the root and the hva come from
- * elsewhere.
+ * elsewhere. With RATE in the environment only the time is printed: addresses, and nanoseconds of
+ * processor time for them.
  */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libkdumpfile/kdumpfile.h>
@@ -53,16 +55,34 @@ int main(int argc, char **argv)
 	table.param.pgt.root.as = ADDRXLAT_MACHPHYSADDR;
 	table.param.pgt.root.addr = strtoull(argv[2], NULL, 16);
 
-	uint64_t hva;
+	int is_rate = getenv("RATE") != NULL;
+	uint64_t hva, *all = NULL;
+	size_t count = 0;
 	while (fscanf(hvas, "%" SCNx64, &hva) == 1) {
+		if ((count & (count - 1)) == 0)
+			all = realloc(all, (count ? 2 * count : 1) * sizeof(*all));
+		if (!all)
+			return 1;
+		all[count++] = hva;
+	}
+	struct timespec from, to;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	for (size_t i = 0; i < count; i++) {
+		hva = all[i];
 		addrxlat_step_t step = { .ctx = ctx, .sys = sys, .meth = &table };
 		addrxlat_status status = addrxlat_launch(&step, hva);
 		while (status == ADDRXLAT_OK && step.remain)
 			status = addrxlat_step(&step);
-		if (status == ADDRXLAT_OK)
+		if (is_rate)
+			all[i] = status == ADDRXLAT_OK ? step.base.addr : ~0ull;
+		else if (status == ADDRXLAT_OK)
 			printf("0x%" PRIx64 " 0x%" PRIx64 "\n", hva, (uint64_t)step.base.addr);
 		else
 			printf("0x%" PRIx64 " -\n", hva);
 	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	if (is_rate)
+		printf("%zu %lld\n", count,
+		       (to.tv_sec - from.tv_sec) * 1000000000ll + to.tv_nsec - from.tv_nsec);
 	return 0;
 }

@@ -117,12 +117,11 @@ export class TranslationTable implements Iterable<Translation | null> {
 
   /** How many rows are in each state that occurs, in the order of the states. */
   get states(): Partial<Record<RowState, number>> {
-    const counts = new Uint32Array(16)
-    for (const code of this.state) counts[code] = (counts[code] ?? 0) + 1
+    const groups = this.length === 0 ? [] : groupRows(this, ['state'])
     const states: Partial<Record<RowState, number>> = {}
-    for (const [code, state] of stateNames.entries()) {
-      const count = counts[code] ?? 0
-      if (count > 0) states[state] = count
+    for (const name of stateNames) {
+      const found = groups.find(({ state }) => state === name)
+      if (found !== undefined) states[name] = found.count
     }
     return states
   }

@@ -63,6 +63,30 @@ test('too many groups are refused in words', () => {
   })
 })
 
+test('millions of rows are counted as few are', () => {
+  withTable((table) => {
+    const pages = BigUint64Array.from({ length: 300_000 }, (_, i) => BigInt((i % 5000) * 4096))
+    const large = bulk(table.vm, pages)
+    const names = ['state', 'slot', 'pageSize'] as const
+    // By a function, row by row.
+    const wanted = large.groupBy({
+      state: (row) => row.state,
+      slot: (row) => row.slot,
+      pageSize: (row) => row.pageSize,
+    })
+    assert.equal(wanted.length, 4)
+    assert.deepEqual(large.groupBy(...names), wanted)
+    for (const name of names) {
+      const sums = new Map<unknown, number>()
+      for (const group of wanted) sums.set(group[name], (sums.get(group[name]) ?? 0) + group.count)
+      assert.deepEqual(
+        new Map(large.groupBy(name).map((group) => [group[name], group.count])),
+        sums,
+      )
+    }
+  })
+})
+
 test('groups are shown as a table with their shares', () => {
   withTable((table) => {
     const text = viewOf(table.groupBy('state', 'pageSize'))?.text ?? ''

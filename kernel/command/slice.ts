@@ -67,13 +67,22 @@ async function run(args: readonly string[]): Promise<number> {
   )
 }
 
+/** Guests up to this size have the struct pages of their frames in a slice: up to 32 MiB for each GiB in small pages. */
+const MOST_FRAMES = 16 * 2 ** 30
+
+function memoryOf({ memslots }: Vm): number {
+  const live = memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+  return live.reduce((sum, { size }) => sum + size, 0)
+}
+
 /** Asks what a notebook may ask: whatever shows these has read them, and what was read is what the slice holds. */
 function readAnswers(dump: HostDump, subject: Task<Vm> | Vm, { gpas, switches }: Questions): void {
   const task = subject instanceof Task ? subject : subject.task
   const tasks = dump.tasks()
   for (const value of [tasks, ...tasks, subject]) viewOf(value)
   for (const vm of dump.vms) {
-    vm.coverage()
+    // Of larger guests the frames would be most of the slice; what backs them can still be asked with {pages: false}.
+    vm.coverage({ pages: memoryOf(vm) <= MOST_FRAMES })
     vm.struct.$bytes()
     for (const struct of [vm.task?.struct, vm.task?.mm]) struct?.$bytes()
   }

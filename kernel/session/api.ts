@@ -35,7 +35,16 @@ const dumpCalls: typeof coreFunctions = [
 /** Exported by core, to name in types, to compare with `instanceof`, and to catch. */
 const coreTypes: readonly string[] = [
   ...['HostDump', 'Translation', 'PageWalk', 'WalkStep', 'Vm', 'Memslot', 'Task', 'OpenFile'],
-  ...['Vma', 'Page', 'SwapDevice', 'SwapPlace', 'StructOf', 'TranslationTable', 'Coverage', 'Share'],
+  ...[
+    'Vma',
+    'Page',
+    'SwapDevice',
+    'SwapPlace',
+    'StructOf',
+    'TranslationTable',
+    'Coverage',
+    'Share',
+  ],
   ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
   ...['UnsupportedError', 'UsageError', 'UnfinishedError'],
 ]

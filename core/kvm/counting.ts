@@ -5,7 +5,7 @@ import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { savedOf } from '../dump/recording.ts'
 import { DumpError, FaultError } from '../errors.ts'
-import { frameKinds, type FrameTable } from '../linux/frametable.ts'
+import { frameKinds, type FrameTable, kindOf, nodeOf } from '../linux/frametable.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type SwapFormat } from '../linux/swap/swapentry.ts'
 import { scan, type Visit } from '../paging/scan.ts'
@@ -152,8 +152,14 @@ export class PageCounter {
     let kind = -1
     let node = -1
     if (this.#frames !== undefined) {
-      kind = this.#frames.kind(head)
-      node = this.#frames.node(head)
+      if (level === 1) {
+        kind = this.#frames.kind(head)
+        node = this.#frames.node(head)
+      } else {
+        const entry = this.#frames.once(head)
+        kind = kindOf(entry)
+        node = nodeOf(entry)
+      }
       if (kind === UNKNOWN) {
         const what = 'what their frames are used for is not in the dump'
         this.#problems.note(what, count, () => this.#whyUnknown(gpa, head))

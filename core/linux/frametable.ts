@@ -97,13 +97,24 @@ export class FrameTable {
 
   /** The NUMA node of a frame; NO_NODE when its `struct page` is not in the dump. */
   node(pfn: number): number {
-    return (this.#entry(pfn) >>> NODE_SHIFT) - 1
+    return nodeOf(this.#entry(pfn))
   }
 
   /** The code of a frame's kind: its place in `frameKinds`. */
   kind(pfn: number): number {
-    const kind = (this.#entry(pfn) & KIND) - 1
+    const kind = kindOf(this.#entry(pfn))
     return kind === LATER ? this.#lookUp(pfn) : kind
+  }
+
+  /**
+   * Node and kind of a frame that is asked for once, such as the first of a large page: what `nodeOf` and `kindOf` take.
+   * Nothing is kept of it, so that one frame in 512 does not cost the memory of all.
+   */
+  once(pfn: number): number {
+    if (pfn >= this.#endPfn) return UNKNOWN + 1
+    const entry = this.#entryOf(pfn)
+    if (kindOf(entry) !== LATER) return entry
+    return (entry & ~KIND) | (this.#lookUp(pfn) + 1)
   }
 
   /** The NUMA nodes of a column of host physical addresses; NO_NODE where there is no address or nobody can tell. */
@@ -140,23 +151,18 @@ export class FrameTable {
   }
 
   #entryOf(pfn: number): number {
-    const high = this.#memmap.word(pfn, this.#at.flags + 4)
-    if (high < 0) return UNKNOWN + 1
-    const node = this.#nodeShift >= 32 ? 0 : high >>> this.#nodeShift
+    const memmap = this.#memmap
+    if (!memmap.seek(pfn)) return UNKNOWN + 1
+    const node = this.#nodeShift >= 32 ? 0 : memmap.u32(this.#at.flags + 4) >>> this.#nodeShift
     const above = node < MOST_NODES ? (node + 1) << NODE_SHIFT : 0
-    return (this.#kindOf(pfn) + 1) | above
-  }
-
-  #kindOf(pfn: number): number {
-    if (this.#pages.isZero(pfn)) return ZERO
-    const head = this.#memmap.word(pfn, this.#at.head)
-    if (head < 0) return UNKNOWN
-    return (head & 1) === 1 ? this.#kindOfTail(pfn, head) : this.#kindOfHead(pfn)
+    const head = memmap.u32(this.#at.head)
+    const kind = (head & 1) === 1 ? this.#kindOfTail(pfn, head) : this.#kindOfHead(pfn)
+    return (kind + 1) | above
   }
 
   /** As its head. A head that is a tail is damage. */
   #kindOfTail(pfn: number, info: number): number {
-    const high = this.#memmap.word(pfn, this.#at.head + 4)
+    const high = this.#memmap.u32(this.#at.head + 4)
     const { size } = this.#memmap
     let head: number
     // As in `Folios`: a mask has all of its upper bits set, and struct page lies nowhere near.
@@ -168,31 +174,32 @@ export class FrameTable {
     }
     if (!Number.isInteger(head) || head < 0 || head >= pfn) return UNKNOWN
     const entry = this.#chunks[Math.floor(head / CHUNK)]?.[head % CHUNK] ?? 0
-    if (entry !== 0) return (entry & KIND) - 1
-    if ((this.#memmap.word(head, this.#at.head) & 1) !== 0) return UNKNOWN
-    return this.#pages.isZero(head) ? ZERO : this.#kindOfHead(head)
+    if (entry !== 0) return kindOf(entry)
+    const isHead = this.#memmap.seek(head) && (this.#memmap.u32(this.#at.head) & 1) === 0
+    return isHead ? this.#kindOfHead(head) : UNKNOWN
   }
 
+  /** Of the frame that was gone to. */
   #kindOfHead(pfn: number): number {
+    const memmap = this.#memmap
     const { flags, mapping, mapcount, type } = this.#at
-    const bits = this.#memmap.word(pfn, flags)
-    if (bits < 0) return UNKNOWN
-    const typed = this.#types?.get(this.#memmap.word(pfn, type) >>> 24)
+    const bits = memmap.u32(flags)
+    const typed = this.#types?.get(memmap.u32(type) >>> 24)
     if (typed !== undefined) return typed
     if (isSet(bits, this.#slabBit)) return OTHER
     const isHead = isSet(bits, this.#headBit)
     // Before page types, a head page alone does not tell whether it is one of hugetlb.
     if (isHead && this.#types === undefined) return LATER
-    const low = this.#memmap.word(pfn, mapping)
+    const low = memmap.u32(mapping)
     if ((low & 3) === 3) return KSM
     if ((low & 3) === 1) return isHead ? THP : ANON
-    const high = this.#memmap.word(pfn, mapping + 4)
-    if ((low & 3) !== 0 || (low === 0 && high === 0)) return OTHER
+    const high = memmap.u32(mapping + 4)
+    if ((low & 3) !== 0) return OTHER
+    if (low === 0 && high === 0) return this.#pages.isZero(pfn) ? ZERO : OTHER
     const known = this.#files.get(mappingKey(low, high))
     if (known !== undefined) return known
     // -1 is mapped by nobody: most of the page cache, whose files nobody asks for.
-    if (isHead || this.#memmap.word(pfn, mapcount) === 0xffffffff) return LATER
-    return this.#lookUp(pfn)
+    return isHead || memmap.u32(mapcount) === 0xffffffff ? LATER : this.#lookUp(pfn)
   }
 
   /** By way of the structures behind it. */
@@ -214,6 +221,16 @@ export class FrameTable {
     if (entry !== 0) this.#set(pfn, (entry & ~KIND) | (kind + 1))
     return kind
   }
+}
+
+/** The node in what `once` gives. */
+export function nodeOf(entry: number): number {
+  return (entry >>> NODE_SHIFT) - 1
+}
+
+/** The kind in what `once` gives. */
+export function kindOf(entry: number): number {
+  return (entry & KIND) - 1
 }
 
 function isSet(bits: number, bit: number): boolean {

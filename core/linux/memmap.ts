@@ -5,37 +5,62 @@ import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
 import { type Host } from './host.ts'
 
-/** Words of the array of `struct page` (vmemmap). Frames that follow each other cost a few nanoseconds each. */
+/** One `struct page` after the other out of their array (vmemmap). Neighbours cost a few nanoseconds each. */
 export class Memmap {
   /** `sizeof(struct page)`. */
   readonly size: number
   readonly #host: Host
   #page = -1
-  #view: DataView | undefined
+  #loaded: DataView | undefined
+  /** The bytes that the last `seek` went to, and where in them its `struct page` begins. */
+  #view: DataView
+  #at = 0
+  /** For one that lies in two pages: its size need not be a power of two. */
+  readonly #cut: DataView
 
   constructor(host: Host) {
     this.#host = host
     this.size = host.types.sizeOf('page') ?? 0
+    this.#cut = new DataView(new ArrayBuffer(this.size))
+    this.#view = this.#cut
   }
 
-  /** The unsigned 32-bit word at a byte offset in the `struct page` of a frame; -1 when the dump lacks it. */
-  word(pfn: number, offset: number): number {
-    const at = pfn * this.size + offset
-    const page = Math.floor(at / PAGE_SIZE)
+  /** Goes to the `struct page` of a frame. False when the dump lacks it; then nothing must be read. */
+  seek(pfn: number): boolean {
+    const start = pfn * this.size
+    const page = Math.floor(start / PAGE_SIZE)
     if (page !== this.#page) this.#load(page)
-    // Members are aligned, and so is the array: no word lies in two pages.
-    return this.#view === undefined ? -1 : this.#view.getUint32(at - page * PAGE_SIZE, true)
+    if (this.#loaded === undefined) return false
+    this.#view = this.#loaded
+    this.#at = start - page * PAGE_SIZE
+    return this.#at + this.size <= PAGE_SIZE || this.#join(page)
+  }
+
+  /** The unsigned 32-bit word at a byte offset in the `struct page` that was gone to. */
+  u32(offset: number): number {
+    return this.#view.getUint32(this.#at + offset, true)
+  }
+
+  #join(page: number): boolean {
+    const here = PAGE_SIZE - this.#at
+    for (let i = 0; i < here; i++) this.#cut.setUint8(i, this.#view.getUint8(this.#at + i))
+    this.#load(page + 1)
+    if (this.#loaded === undefined) return false
+    for (let i = here; i < this.size; i++) this.#cut.setUint8(i, this.#loaded.getUint8(i - here))
+    this.#view = this.#cut
+    this.#at = 0
+    return true
   }
 
   #load(page: number): void {
     this.#page = page
-    this.#view = undefined
+    this.#loaded = undefined
     const { space, bases, memory } = this.#host
     try {
       const hpa = space.physical(bases.vmemmap + BigInt(page * PAGE_SIZE))
       const bytes = memory.tryPage(Math.floor(hpa / PAGE_SIZE))
       if (!(bytes instanceof Uint8Array)) return
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, PAGE_SIZE)
+      this.#loaded = new DataView(bytes.buffer, bytes.byteOffset, PAGE_SIZE)
     } catch (error) {
       // No memory, no struct page: nothing maps that part of the array.
       if (!(error instanceof FaultError)) throw error

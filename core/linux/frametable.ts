@@ -28,7 +28,7 @@ const KSM = codeOf('ksm')
 const ZERO = codeOf('zero')
 const OTHER = codeOf('other')
 const UNKNOWN = codeOf('unknown')
-/** A page of a file that nobody has mapped, or a large folio: which file is looked up only when somebody asks. */
+/** A page of a file or a large folio: which file, or whether it is one of hugetlb, is looked up when somebody asks. */
 const LATER = 14
 
 /** An entry has the kind in bits 0 to 3, plus 1, and above them the node plus 1; 0 was not read yet. */
@@ -82,7 +82,6 @@ export class FrameTable {
       flags: page.offset('flags'),
       head: page.offset('head'),
       mapping: page.offset('mapping'),
-      mapcount: page.offset('mapcount'),
       // They share a word.
       type: page.has('pageType') ? page.offset('pageType') : page.offset('mapcount'),
     }
@@ -182,7 +181,7 @@ export class FrameTable {
   /** Of the frame that was gone to. */
   #kindOfHead(pfn: number): number {
     const memmap = this.#memmap
-    const { flags, mapping, mapcount, type } = this.#at
+    const { flags, mapping, type } = this.#at
     const bits = memmap.u32(flags)
     const typed = this.#types?.get(memmap.u32(type) >>> 24)
     if (typed !== undefined) return typed
@@ -196,30 +195,40 @@ export class FrameTable {
     const high = memmap.u32(mapping + 4)
     if ((low & 3) !== 0) return OTHER
     if (low === 0 && high === 0) return this.#pages.isZero(pfn) ? ZERO : OTHER
-    const known = this.#files.get(mappingKey(low, high))
-    if (known !== undefined) return known
-    // -1 is mapped by nobody: most of the page cache, whose files nobody asks for.
-    return isHead || memmap.u32(mapcount) === 0xffffffff ? LATER : this.#lookUp(pfn)
+    return this.#files.get(mappingKey(low, high)) ?? LATER
   }
 
-  /** By way of the structures behind it. */
+  /** What was put off: most of the page cache, whose files nobody asks for. */
   #lookUp(pfn: number): number {
-    let kind = UNKNOWN
-    try {
-      const page = this.#pages.at(pfn)
-      kind = kindOfUse(page.use, page.order)
-      const isFile = page.mapping !== 0n && (page.mapping & 3n) === 0n && kind !== OTHER
-      if (isFile) {
-        const low = Number(page.mapping & 0xffffffffn)
-        this.#files.set(mappingKey(low, Number(page.mapping >> 32n)), kind)
-      }
-    } catch (error) {
-      if (!(error instanceof DumpError)) throw error
-    }
+    const kind = this.#knownFile(pfn) ?? this.#byStructures(pfn)
     const chunk = this.#chunks[Math.floor(pfn / CHUNK)]
     const entry = chunk?.[pfn % CHUNK] ?? 0
     if (entry !== 0) this.#set(pfn, (entry & ~KIND) | (kind + 1))
     return kind
+  }
+
+  /** A page of a file whose kind was looked up for another page. */
+  #knownFile(pfn: number): number | undefined {
+    const memmap = this.#memmap
+    if (!memmap.seek(pfn) || (memmap.u32(this.#at.head) & 1) === 1) return undefined
+    return this.#files.get(
+      mappingKey(memmap.u32(this.#at.mapping), memmap.u32(this.#at.mapping + 4)),
+    )
+  }
+
+  #byStructures(pfn: number): number {
+    try {
+      const page = this.#pages.at(pfn)
+      const kind = kindOfUse(page.use, page.order)
+      if (page.mapping !== 0n && (page.mapping & 3n) === 0n && kind !== OTHER) {
+        const low = Number(page.mapping & 0xffffffffn)
+        this.#files.set(mappingKey(low, Number(page.mapping >> 32n)), kind)
+      }
+      return kind
+    } catch (error) {
+      if (!(error instanceof DumpError)) throw error
+      return UNKNOWN
+    }
   }
 }
 

@@ -45,7 +45,9 @@ export function slotMapOf({ slots, marked, from = 0 }: SlotMapInput): SlotMap {
   hole(Math.max(0, ...marked.map(({ gpa }) => (Math.floor(gpa / 4096) + 1) * 4096)))
   const total = groups.reduce((sum, group) => sum + group.bytes, 0)
   const slotCount = groups.reduce((sum, group) => sum + group.count, 0)
-  const title = `Guest physical memory – ${count(slotCount, 'slot')}, ${formatSize(total)}`
+  // The line of a part begins where no label has room.
+  const where = from > 0 ? ` from ${hex(from)}` : ''
+  const title = `Guest physical memory${where} – ${count(slotCount, 'slot')}, ${formatSize(total)}`
   const marks = marked.map(({ gpa, label }) => ({ at: place(stretches, gpa), label }))
   const tones: readonly Tone[] = [...shareStates, 'not counted']
   const map = {

@@ -18,9 +18,7 @@ describe('the notebooks', () => {
         const out = join(temporary, name)
         const outcome = await runNotebook(join(folder, name), { out })
         assert.equal(outcome.status, 'ok')
-        const [made, committed] = [out, join(folder, name)].map((path) =>
-          readFileSync(path, 'utf8'),
-        )
+        const [made, committed] = [out, join(folder, name)].map(withoutBars)
         assert.equal(made, committed)
       } finally {
         rmSync(temporary, { recursive: true })
@@ -28,3 +26,16 @@ describe('the notebooks', () => {
     })
   }
 })
+
+/** A notebook's text. A bar stays below a cell only where the machine was slow. */
+function withoutBars(path: string): string {
+  const notebook = JSON.parse(readFileSync(path, 'utf8')) as {
+    cells: { outputs?: { data?: { 'text/plain'?: string[] } }[] }[]
+  }
+  for (const cell of notebook.cells) {
+    const isBar = (text: string) => /^counting .* pages done$/.test(text)
+    if (cell.outputs !== undefined)
+      cell.outputs = cell.outputs.filter(({ data }) => !isBar(data?.['text/plain']?.join('') ?? ''))
+  }
+  return JSON.stringify(notebook, null, 1)
+}

@@ -6,7 +6,7 @@ import { monoFont } from '../palette.ts'
 import { frame, ink, type Spec, toneColour } from './spec.ts'
 
 const COLUMNS = 64
-const WIDTH = 600
+const WIDTH = 560
 /** A grid is so high in all, but its rows are neither hair lines nor walls. */
 const HEIGHT = 320
 /** Rows that are less high are named in turn. */
@@ -29,7 +29,7 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
   return {
     ...frame,
     description,
-    title: { text: title, subtitle },
+    title: { text: title, subtitle: lines(subtitle) },
     width: WIDTH,
     height: rowHeight(chart) * rows.length,
     layer: [
@@ -54,6 +54,17 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
           ]),
     ],
   }
+}
+
+/** A subtitle that is wider than the grid makes the whole picture wider. */
+function lines(subtitle: string): string[] {
+  const all: string[] = []
+  for (const part of subtitle.split('; ')) {
+    const last = all.at(-1)
+    if (last !== undefined && last.length + part.length < 90) all.splice(-1, 1, `${last}; ${part}`)
+    else all.push(part)
+  }
+  return all
 }
 
 function encoding(tones: HeatMap['tones'], y: Spec): Spec {

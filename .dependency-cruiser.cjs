@@ -14,6 +14,7 @@ const ranks = [
   'infer/',
   'translate/',
   'bulk/',
+  'reverse/|mce/',
   'io/',
   'view/',
   'hostdump\\.ts|qemuvtop\\.ts|sample\\.ts',

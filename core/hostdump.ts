@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The dump of a KVM host as a cell or a program sees it: the door to tasks, virtual machines and raw structures.
 
+import { type Addresses } from './bulk/input.ts'
 import { hex, parseAddress } from './bytes/hex.ts'
 import { DebugFiles, debugOptionNames, type DebugOptions } from './debug/debugfiles.ts'
 import { type DumpFacts } from './dump/format.ts'
@@ -18,6 +19,11 @@ import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening/opening.ts'
 import { type SwapDevices } from './linux/swap/swap.ts'
 import { type Task, type TaskList, taskList, Tasks } from './linux/task.ts'
+import { whoHas } from './reverse/find.ts'
+import { ownersOf } from './reverse/ownersof.ts'
+import { type OwnerTable } from './reverse/ownertable.ts'
+import { WayBack } from './reverse/wayback.ts'
+import { type WhoHas } from './reverse/whohas.ts'
 import { PhysicalMemory } from './space/physical.ts'
 import { declareStructs } from './types/declare.ts'
 import { structView, type StructName, type StructOf } from './types/view.ts'
@@ -70,6 +76,7 @@ export class HostDump {
   #tasks: Tasks<Vm> | undefined
   #vms: Vms | undefined
   #allVms: VmList | undefined
+  #wayBack: WayBack | undefined
 
   /** @internal Use `openDump`. */
   constructor(path: string | readonly string[], options: OpenOptions = {}) {
@@ -174,6 +181,28 @@ export class HostDump {
     )
   }
 
+  /**
+   * Who has the frame of a host physical address (a number, a bigint, or hex text): which guest and where in it, all of
+   * them when it is shared; which process, file, slab or free block; and how that was found. The first question reads
+   * the page tables of all guests and processes, with a bar; the others take no time.
+   */
+  whoHas(hpa: bigint | number | string): WhoHas
+  /**
+   * The same for many addresses, some million a second: a table with a row for each, in the same order, with columns as
+   * typed arrays. What is no physical address has the kind `invalid`.
+   */
+  whoHas(hpas: Addresses): OwnerTable
+  whoHas(hpa: bigint | number | string | Addresses): WhoHas | OwnerTable {
+    if (typeof hpa === 'object') return ownersOf(this.#back, hpa, 'dump.whoHas(hpas)')
+    const at = addressOf(hpa, 'dump.whoHas(hpa)')
+    if (at >= 1n << 52n) {
+      throw new UsageError(
+        `dump.whoHas(hpa): ${hex(at)} has more than the 52 bits of a physical address`,
+      )
+    }
+    return whoHas(this.#back, Number(at))
+  }
+
   /** The swap devices and files of the host; `lost` tells which ones the dump lacks. */
   get swaps(): SwapDevices {
     return this.#parts.swap.devices
@@ -275,6 +304,10 @@ export class HostDump {
 
   get #taskFinder(): Tasks<Vm> {
     return (this.#tasks ??= new Tasks<Vm>(this.#parts, (task) => this.#vmFinder.ofTask(task)))
+  }
+
+  get #back(): WayBack {
+    return (this.#wayBack ??= new WayBack(this.#taskFinder, () => this.vms))
   }
 
   get #vmFinder(): Vms {

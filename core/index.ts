@@ -45,6 +45,18 @@ export { type AddressOptions, type FormatName, type ValueOptions } from './io/fo
 export { type Sink } from './io/sink.ts'
 export { sql } from './io/sql.ts'
 export { guestPageCount, guestPages } from './bulk/pages.ts'
+// The way back.
+export { WhoHas } from './reverse/whohas.ts'
+export { type WhoHasJson } from './reverse/json.ts'
+export {
+  type FrameKind,
+  type GuestOwner,
+  type Holding,
+  type ProcessOwner,
+} from './reverse/frame.ts'
+export { type CachedFile, type FreeBlock, type SlabFrame } from './reverse/kernelpage.ts'
+export { type OwnerRow, OwnerTable, type OwnerTableJson } from './reverse/ownertable.ts'
+export { frameKinds, type RowKind } from './reverse/kinds.ts'
 
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'

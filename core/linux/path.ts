@@ -80,6 +80,11 @@ export class Paths {
     return this.#path(this.#file.at(this.#host.space, file))
   }
 
+  /** The path of a directory entry (`struct dentry`) under a mount (`struct vfsmount`). */
+  ofEntry(mount: bigint, dentry: bigint): string {
+    return this.#path({ mount, dentry })
+  }
+
   /** The name of a file's directory entry alone, and the type of the file system that it is on. */
   entryOf(file: bigint): { name: string; fileSystem: string } {
     const { dentry } = this.#file.at(this.#host.space, file)

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a frame that no page table of a process names is to the kernel: a file's cache, a slab, a free block.
+
+import { hex } from '../bytes/hex.ts'
+import { CorruptError } from '../errors.ts'
+import { InodePaths } from '../linux/inodepath.ts'
+import { type Linux } from '../linux/linux.ts'
+import { type Page } from '../linux/page.ts'
+import { int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
+
+/** A page of a file, or of shared memory, in the page cache. */
+export interface CachedFile {
+  /** As the kernel would print it; null when no name of it is in memory, or when it is a block device. */
+  readonly path: string | null
+  readonly inode: bigint
+  readonly fileSystem: string
+  /** The number of a block device, `253:1`, or null. */
+  readonly device: string | null
+  /** Where in the file the frame's first byte is, in bytes. */
+  readonly offset: number
+}
+
+/** A frame of a slab. */
+export interface SlabFrame {
+  /** The cache's name, as in /proc/slabinfo. */
+  readonly cache: string
+  /** The size of an object in bytes, with what lies between two. */
+  readonly objectSize: number
+  /** The first frame of the slab. */
+  readonly firstPfn: number
+}
+
+/** A free block of the buddy allocator. */
+export interface FreeBlock {
+  readonly firstPfn: number
+  /** It has 2^order frames. */
+  readonly order: number
+}
+
+/** MAX_PAGE_ORDER of include/linux/mmzone.h is 10 on x86-64. */
+const TOP_ORDER = 10
+/** No object is larger than KMALLOC_MAX_SIZE; no slab has more than 2^10 pages. */
+const MOST_OBJECT = 1 << 22
+
+/** Reads what lies behind a `struct page`. */
+export class KernelPages {
+  readonly #linux: Linux
+  #paths: InodePaths | undefined
+  readonly #page
+  readonly #mapping
+  readonly #slab
+  readonly #cache
+
+  constructor(linux: Linux) {
+    const { types } = linux.host
+    this.#linux = linux
+    this.#page = layout(types, 'page', {
+      private: u64('private'),
+      mapcount: int('_mapcount'),
+      type: optional(uint('page_type')),
+    })
+    this.#mapping = layout(types, 'address_space', { inode: pointer('host') })
+    // A type of its own since 5.17, laid over struct page.
+    this.#slab = types.has('slab')
+      ? layout(types, 'slab', { cache: pointer('slab_cache') })
+      : layout(types, 'page', { cache: pointer('slab_cache') })
+    this.#cache = layout(types, 'kmem_cache', { name: pointer('name'), size: uint('size') })
+  }
+
+  /** `page->private` of a frame: the swap entry of one in the swap cache, the order of a free block. */
+  privateOf(pfn: number): bigint {
+    return this.#page.at(this.#linux.host.space, this.#linux.pages.addressOf(pfn)).private
+  }
+
+  /** The file whose page this is, or null. Throws FaultError when the dump lacks what names it. */
+  file(page: Page): CachedFile | null {
+    if (page.mapping === 0n || (page.mapping & 3n) !== 0n) return null
+    const { inode } = this.#mapping.at(this.#linux.host.space, page.mapping)
+    if (inode === 0n) return null
+    this.#paths ??= new InodePaths(this.#linux.host, this.#linux.files.paths)
+    const { path, inode: number, fileSystem, device } = this.#paths.of(inode)
+    // hugetlb counted its index in huge pages until 6.7.
+    const offset = (Number(page.index) + page.pfn - page.head) * 4096
+    return { path, inode: number, fileSystem, device, offset }
+  }
+
+  /** The slab that a frame is part of. Throws FaultError, or CorruptError for what no slab cache can be. */
+  slab(page: Page): SlabFrame {
+    const { space } = this.#linux.host
+    const head = this.#linux.pages.addressOf(page.head)
+    const { cache } = this.#slab.at(space, head)
+    const { name, size } = this.#cache.at(space, cache)
+    if (size === 0 || size > MOST_OBJECT) {
+      throw new CorruptError('kmem_cache.size', cache, `${size} is no size of an object`)
+    }
+    return { cache: space.text(name, 256), objectSize: size, firstPfn: page.head }
+  }
+
+  /** The free block that holds a frame, or null: then it waits in a list of one processor, or is being freed. */
+  freeBlock(pfn: number): FreeBlock | null {
+    for (let order = 0; order <= TOP_ORDER; order++) {
+      const firstPfn = pfn - (pfn % 2 ** order)
+      const address = this.#linux.pages.addressOf(firstPfn)
+      if (!this.#isBuddy(address)) continue
+      const found = this.privateOf(firstPfn)
+      if (found > BigInt(TOP_ORDER)) {
+        const problem = `${hex(found)} is no order of a free block`
+        throw new CorruptError('page.private', address, problem)
+      }
+      if (Number(found) >= order) return { firstPfn, order: Number(found) }
+    }
+    return null
+  }
+
+  /** True for a page table by the marks of kernels before 6.11, which have them in bits that are clear. */
+  isOldTable(page: Page): boolean {
+    const { space, types } = this.#linux.host
+    const record = this.#page.at(space, page.address)
+    if (types.enumerators('pagetype')?.has('PGTY_table') === true) return false
+    // PG_table of include/linux/page-flags.h: PG_kmemcg was below it until 5.11, when page.memcg_data came.
+    const bit = types.struct('page')?.member('memcg_data') === undefined ? 0x400 : 0x200
+    const type = record.type ?? 0
+    return type >>> 28 === 0xf && ((type | bit) ^ type) === bit
+  }
+
+  #isBuddy(address: bigint): boolean {
+    const { space, types, vmcoreinfo } = this.#linux.host
+    const record = this.#page.at(space, address)
+    const type = record.type ?? record.mapcount >>> 0
+    const buddy = types.enumerators('pagetype')?.get('PGTY_buddy')
+    if (buddy !== undefined) return type >>> 24 === buddy
+    return Number(vmcoreinfo.number('PAGE_BUDDY_MAPCOUNT_VALUE') ?? 0n) === (type | 0)
+  }
+}

@@ -7,6 +7,7 @@ import { readSystemMap } from '../../core/debug/systemmap.ts'
 import { bytesAsFile } from '../../core/dump/file.ts'
 import { parseNotes, writeNotes } from '../../core/dump/notes.ts'
 import { qemuCpus } from '../../core/dump/qemu/qemunote.ts'
+import { mce } from '../../core/mce/mce.ts'
 import { scan } from '../../core/paging/scan.ts'
 import { walk } from '../../core/paging/walk.ts'
 import { readBtf } from '../../core/types/btf.ts'
@@ -54,6 +55,13 @@ const text = [
   'NUMBER(phys_base)=-599785472',
   'OFFSET(list_head.next)=0',
   'KERNELOFFSET=2c000000',
+].join('\n')
+
+const log = [
+  'mce: [Hardware Error]: CPU 4: Machine Check Exception: 5 Bank 1: bd80000000100134',
+  'mce: [Hardware Error]: TSC 4c2f1 ADDR 61c00040 MISC 86',
+  'mce: [Hardware Error]: PROCESSOR 0:50654 TIME 1519356496 SOCKET 0 APIC 8',
+  'Memory failure: 0x61c00: recovery action for dirty LRU page: Recovered',
 ].join('\n')
 
 /** Structures that hold and point at each other. */
@@ -146,6 +154,13 @@ export const parsers: readonly FuzzTarget[] = [
     dense: [0, 356],
     cost: 1,
     read: (bytes) => parseNotes(bytes).notes.length > 0,
+  },
+  {
+    name: 'the log of a machine check',
+    seed: new TextEncoder().encode(log),
+    dense: [0],
+    cost: 1,
+    read: (bytes) => mce(new TextDecoder().decode(bytes)).length > 0,
   },
   {
     name: 'a note of QEMU',

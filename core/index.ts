@@ -45,7 +45,11 @@ export { type AddressOptions, type FormatName, type ValueOptions } from './io/fo
 export { type Sink } from './io/sink.ts'
 export { sql } from './io/sql.ts'
 export { guestPageCount, guestPages } from './bulk/pages.ts'
-// The way back.
+
+// The way back, and where its addresses come from.
+export { mce } from './mce/mce.ts'
+export { type AddressTrust, type MceAddress } from './mce/finding.ts'
+export { type McStatus } from './mce/status.ts'
 export { WhoHas } from './reverse/whohas.ts'
 export { type WhoHasJson } from './reverse/json.ts'
 export {

@@ -7,6 +7,7 @@ import { coverageView, isCoverage, isSlotCoverage, slotCoveragesView } from './c
 import { dumpView, isDump } from './dump.ts'
 import { groupsView } from './groups.ts'
 import { filesView, isOpenFile } from './files.ts'
+import { isMceAddress, mceView } from './mce.ts'
 import { isMemslot, memslotsView } from './memslots.ts'
 import { isPage, pageView } from './page.ts'
 import { isGroup } from '../bulk/group.ts'
@@ -19,6 +20,7 @@ import { isVcpu, vcpusView, vcpuView } from './vcpus.ts'
 import { isVma, vmasView, vmaView } from './vma.ts'
 import { isVm, vmsView, vmView } from './vms.ts'
 import { isPageWalk, walkView } from './walk.ts'
+import { isOwnerTable, isWhoHas, ownerTableView, whoHasView } from './whohas.ts'
 
 type Viewer = (value: object, options: ViewOptions) => View | undefined
 
@@ -27,6 +29,8 @@ const viewers: readonly Viewer[] = [
   one(isRawStruct, structView),
   one(isTranslated, translationViewOf),
   one(isTable, bulkView),
+  one(isWhoHas, whoHasView),
+  one(isOwnerTable, ownerTableView),
   one(isPageWalk, walkView),
   one(isDump, dumpView),
   one(isCoverage, coverageView),
@@ -39,6 +43,8 @@ const viewers: readonly Viewer[] = [
   one(isOpenFile, (file, options) => filesView([file], options)),
   one(isSwapDevice, (device, options) => swapsView([device], options)),
   many(isGroup, groupsView),
+  one(isMceAddress, (one, options) => mceView([one], options)),
+  many(isMceAddress, mceView),
   many(isVm, vmsView),
   many(isVcpu, vcpusView),
   many(isTask, tasksView),

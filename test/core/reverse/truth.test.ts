@@ -8,7 +8,7 @@ import {
   openDump,
   type OwnerTable,
   qemuVtop,
-  WhoHas,
+  type WhoHas,
 } from '../../../core/index.ts'
 import { kernels, realDump } from '../../place.ts'
 import { pagemapOf, truthOf, type TrueMemslot } from '../../truth.ts'
@@ -35,10 +35,13 @@ for (const kernel of kernels) {
       dump.close()
     })
 
-    it('gives back every page of every guest, with all that share its frame', () => {
+    it('gives back all pages that share a frame, and single ones', () => {
       const byPfn = groupByPfn(present)
       assert.ok(byPfn.size > 10_000)
+      let single = 0
       for (const [pfn, wanted] of byPfn) {
+        // Each that is shared; of the others, which bulk looks at, every 20th.
+        if (wanted.size === 1 && single++ % 20 !== 0) continue
         const who = dump.whoHas(pfn * 4096)
         const found = new Set(
           who.guests
@@ -53,7 +56,7 @@ for (const kernel of kernels) {
       }
     })
 
-    it('gives back the same in bulk', () => {
+    it('gives back every page of every guest in bulk', () => {
       const hpas = Float64Array.from(present, ({ pfn }, i) => pfn * 4096 + ((i * 7) % 4096))
       const table = dump.whoHas(hpas)
       const byPfn = groupByPfn(present)
@@ -61,9 +64,19 @@ for (const kernel of kernels) {
         const row = table.row(i)
         const pages = byPfn.get(pfn)
         assert.ok(row && pages)
-        const hva = (row.hva ?? 0n) - BigInt((i * 7) % 4096)
-        const found = key(row.vm?.task?.pid, 0, Number(row.gpa) - ((i * 7) % 4096), hva)
-        assert.ok(pages.has(found), `pfn ${pfn.toString(16)}`)
+        const byte = (i * 7) % 4096
+        const found = [0, 1].map((space) =>
+          key(
+            row.vm?.task?.pid,
+            space,
+            Number(row.gpa ?? 0n) - byte,
+            (row.hva ?? 0n) - BigInt(byte),
+          ),
+        )
+        assert.ok(
+          found.some((place) => pages.has(place)),
+          `pfn ${pfn.toString(16)}`,
+        )
         assert.ok(row.owners >= pages.size)
       }
     })
@@ -88,7 +101,7 @@ for (const kernel of kernels) {
       let count = 0
       for (const { pid, translations } of truthOf(kernel).vms) {
         const swapped = translations.filter(({ state }) => state === 'swapped')
-        for (const { gpa } of swapped) {
+        for (const { gpa } of swapped.filter((_, i) => i % Math.ceil(swapped.length / 30) === 0)) {
           const cachedAt = qemuVtop(dump.task(pid), gpa).swap?.cachedAt ?? null
           if (cachedAt === null) continue
           const who = dump.whoHas(cachedAt)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Finds who has a frame: step by step, with what could not be read.
 
-import { hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
-import { DumpError } from '../errors.ts'
+import { DumpError, FaultError, ifThere } from '../errors.ts'
 import { type Page } from '../linux/page.ts'
 import { type FrameKind, type GuestOwner, type ProcessOwner } from './frame.ts'
 import { resourcesAt } from './iomem.ts'
@@ -11,7 +10,13 @@ import { isRam, isSwapCached, kernelKind } from './kinds.ts'
 import { guestOwners, processOwners, swappedOwners } from './owners.ts'
 import { type WayBack } from './wayback.ts'
 import { WhoHas } from './whohas.ts'
-import { describeFlags, describeKernel, describeMapped } from './words.ts'
+import {
+  countEntries,
+  describeFlags,
+  describeKernel,
+  describeMapped,
+  describePlace,
+} from './words.ts'
 
 /** Who has the frame of a host physical address, below 2^52. */
 export function whoHas(back: WayBack, hpa: number): WhoHas {
@@ -27,13 +32,10 @@ export function whoHas(back: WayBack, hpa: number): WhoHas {
       return other
     }
   }
-  const resources = tried('iomem_resource', [], () => resourcesAt(back.linux.host, hpa))
-  const names = resources.map(({ name }) => printable(name))
-  how.push(
-    names.length === 0
-      ? `frame ${hex(pfn)}: iomem_resource has nothing there`
-      : `frame ${hex(pfn)} is in ${names.map((name) => `'${name}'`).join(', ')} (iomem_resource)`,
-  )
+  // Where struct page tells more, it is no loss when this map is not in the dump.
+  const map = tried('iomem_resource', [], () => ifThere(() => resourcesAt(back.linux.host, hpa)))
+  const names = map instanceof FaultError ? [] : map.map(({ name }) => printable(name))
+  how.push(describePlace(pfn, map instanceof FaultError ? null : names))
   const page = isRam(back, pfn)
     ? tried('the struct page', null, () => back.linux.pages.at(pfn))
     : null
@@ -41,8 +43,11 @@ export function whoHas(back: WayBack, hpa: number): WhoHas {
   const offset = hpa % 4096
   let guests = guestOwners(back, pfn, offset)
   const processes = processOwners(back, pfn, offset)
-  remarks.push(...back.guests.remarks, ...back.processes.remarks)
   if (guests.length + processes.length > 0) how.push(describeMapped(guests, processes, page))
+  // Where as many entries were found as the kernel counts, none can hide in a table that the dump lacks.
+  if (page?.mapcount == null || page.mapcount !== countEntries(guests, processes)) {
+    remarks.push(...back.guests.remarks, ...back.processes.remarks)
+  }
   const swap = page === null ? null : tried('the swap entry', null, () => swapEntryOf(back, page))
   if (swap !== null && guests.length + processes.length === 0) {
     guests = swappedOwners(back, swap.type, swap.offset, offset)

@@ -7,7 +7,7 @@ import { type Memslot, slotName } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { withProgress } from '../progress.ts'
 import { MappedFrames } from './mappedframes.ts'
-import { noteRange, type Notes } from './noting.ts'
+import { noteRange, type Notes, tellMissing } from './noting.ts'
 
 /** A run of guest memory: a memslot, or the part of one of address space 1 that address space 0 does not have. */
 export interface GuestRun {
@@ -45,6 +45,7 @@ export function noteGuests(vms: readonly Vm[], endPfn: number): GuestFrames {
     remarks,
     frames: new MappedFrames(),
     special: new Map(),
+    missing: new Map(),
   }
   for (const vm of vms) {
     const lost = orRemark(remarks, vm, 0, () => vm.memslots.lost.length)
@@ -62,6 +63,7 @@ export function noteGuests(vms: readonly Vm[], endPfn: number): GuestFrames {
         noteRange(notes, run.vm.userSpace, format, range, endPfn, advance)
       })
     }
+    tellMissing(notes)
     return notes
   })
 }

@@ -18,6 +18,8 @@ export interface Notes {
   readonly frames: MappedFrames
   /** Pages whose entries are not present, by the frame that they name. They are rare. */
   readonly special: Map<number, SpecialPage[]>
+  /** How many page tables the dump lacks, and the frame of the first, by whose they are. */
+  readonly missing: Map<string, { readonly count: number; readonly first: number }>
   /** What could not be noted, a sentence each. */
   readonly remarks: string[]
 }
@@ -95,11 +97,9 @@ export function noteRange(
   }
   advance(untold)
   if (missing > 0) {
-    const which = `the first is frame 0x${firstMissing.toString(16)}`
-    const count = missing === 1 ? 'a page table' : `${missing} page tables`
-    notes.remarks.push(
-      `${range.name}: ${count} not in the dump (${which}); frames mapped there are not known`,
-    )
+    const known = notes.missing.get(range.name)
+    const first = known?.first ?? firstMissing
+    notes.missing.set(range.name, { count: (known?.count ?? 0) + missing, first })
   }
   if (beyond > 0) {
     const what = `${beyond} page-table entries name frames above the host's memory`
@@ -109,6 +109,19 @@ export function noteRange(
     const what = `its page tables map more than ${most} pages, which cannot be`
     notes.remarks.push(`${range.name}: ${what} (a table in several places?); the rest is left out`)
   }
+}
+
+/** Tells of all tables that the dump lacks in one sentence. */
+export function tellMissing({ missing, remarks }: Notes): void {
+  const [one] = missing
+  if (one === undefined) return
+  const [name, { first }] = one
+  const count = [...missing.values()].reduce((sum, { count: tables }) => sum + tables, 0)
+  const whose = missing.size === 1 ? name : `${name} and ${missing.size - 1} others`
+  const tables = count === 1 ? 'a page table' : `${count} page tables`
+  remarks.push(
+    `${tables} of ${whose} ${count === 1 ? 'is' : 'are'} not in the dump (first frame 0x${first.toString(16)}): what is mapped there is not known`,
+  )
 }
 
 class TooMany extends Error {}

@@ -8,7 +8,7 @@ import { type Task } from '../linux/task.ts'
 import { withProgress } from '../progress.ts'
 import { type GuestRun } from './guestframes.ts'
 import { MappedFrames } from './mappedframes.ts'
-import { noteRange, type Notes } from './noting.ts'
+import { noteRange, type Notes, tellMissing } from './noting.ts'
 
 /** The frames of processes. The number of a range is that of its process in `tasks`. */
 export interface ProcessFrames extends Notes {
@@ -40,6 +40,7 @@ export function noteProcesses(
     tasks: processes,
     frames: new MappedFrames(),
     special: new Map(),
+    missing: new Map(),
     remarks: problem === null ? [] : [problem],
   }
   const work = { label: "noting the processes' frames", unit: 'pages' }
@@ -52,6 +53,7 @@ export function noteProcesses(
         notes.remarks.push(`pid ${task.pid}: ${error.message}`)
       }
     }
+    tellMissing(notes)
     return notes
   })
 }

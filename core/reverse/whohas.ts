@@ -73,7 +73,7 @@ export class WhoHas implements FrameFacts {
     const more = owners.length > MOST_LINES ? [`  and ${owners.length - MOST_LINES} more`] : []
     return [
       `hpa ${hex(this.hpa)}: ${this.answer}`,
-      ...(owners.length > 1 ? [...shown, ...more] : []),
+      ...(owners.length > 1 && this.kind !== 'zero' ? [...shown, ...more] : []),
       ...this.how.map((step, i) => `  ${i + 1}. ${step}`),
       ...this.remarks.map((remark) => `  not known: ${remark}`),
     ].join('\n')

@@ -15,25 +15,40 @@ export function describeFlags(page: Page): string {
   return `its struct page at ${hex(page.address)}: ${page.use}${part}, ${flags}, ${page.refcount} references`
 }
 
+/** Where a frame lies by the kernel's map of physical memory; null when the dump lacks that. */
+export function describePlace(pfn: number, names: readonly string[] | null): string {
+  if (names === null) return `frame ${hex(pfn)} (iomem_resource is not in this dump)`
+  if (names.length === 0) return `frame ${hex(pfn)}: iomem_resource has nothing there`
+  return `frame ${hex(pfn)} is in ${names.map((name) => `'${name}'`).join(', ')} (iomem_resource)`
+}
+
+/** Page-table entries that map a frame: one in two memslots is one, and one that is not present is none. */
+export function countEntries(
+  guests: readonly GuestOwner[],
+  processes: readonly ProcessOwner[],
+): number {
+  return new Set([
+    ...guests.filter(isMapped).map(({ vm, hva }) => `${vm.mmAddress} ${hva}`),
+    ...processes.filter(isMapped).map(({ task, hva }) => `${task.mmAddress} ${hva}`),
+  ]).size
+}
+
 /** How many pages have it, and whether the kernel counts as many. */
 export function describeMapped(
   guests: readonly GuestOwner[],
   processes: readonly ProcessOwner[],
   page: Page | null,
 ): string {
-  // The kernel counts entries of page tables: the same one in two memslots is one, one that is not present is none.
-  const entries = new Set([
-    ...guests.filter(isMapped).map(({ vm, hva }) => `${vm.mmAddress} ${hva}`),
-    ...processes.filter(isMapped).map(({ task, hva }) => `${task.mmAddress} ${hva}`),
-  ])
+  const entries = countEntries(guests, processes)
   const counted = page?.mapcount ?? null
   const kernel =
     counted === null
       ? ''
-      : counted === entries.size
-        ? ', as many entries as the kernel counts'
-        : `; the kernel counts ${counted} entries, ${entries.size} were found`
-  return `page tables name it for ${guests.length} pages of guests and ${processes.length} of processes${kernel}`
+      : counted === entries
+        ? `; ${entries} of these entries are present, as many as the kernel counts`
+        : `; ${entries} of these entries are present, and the kernel counts ${counted}`
+  const pages = (n: number) => `${n} ${n === 1 ? 'page' : 'pages'}`
+  return `page tables name it for ${pages(guests.length)} of guests and ${pages(processes.length)} of processes${kernel}`
 }
 
 function isMapped({ holding }: { readonly holding: string }): boolean {

@@ -53,14 +53,14 @@ export { type McStatus } from './mce/status.ts'
 export { WhoHas } from './reverse/whohas.ts'
 export { type WhoHasJson } from './reverse/json.ts'
 export {
-  type FrameKind,
+  type OwnerKind,
   type GuestOwner,
   type Holding,
   type ProcessOwner,
 } from './reverse/frame.ts'
 export { type CachedFile, type FreeBlock, type SlabFrame } from './reverse/kernelpage.ts'
 export { type OwnerRow, OwnerTable, type OwnerTableJson } from './reverse/ownertable.ts'
-export { frameKinds, type RowKind } from './reverse/kinds.ts'
+export { ownerKinds, type RowKind } from './reverse/kinds.ts'
 
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'

@@ -53,7 +53,7 @@ const MOST_PAGES = 2 ** 28
  * once, some 500,000 small pages a second out of a compressed dump, with progress; when it is stopped, `unfinished()`
  * has the rows that are done. Ten million rows need 280 MB.
  *
- * Throws UsageError for guests of more than 1 TiB: `coverage(vm)` counts those, `guestPages(vm)` gives their addresses
+ * Throws UsageError for guests of more than 1 TiB: `vm.coverage()` counts those, `guestPages(vm)` gives their addresses
  * piece by piece.
  */
 export function allPages(subject: Task<Vm> | Vm): TranslationTable {
@@ -61,7 +61,7 @@ export function allPages(subject: Task<Vm> | Vm): TranslationTable {
   const count = guestPageCount(vm)
   if (count > MOST_PAGES) {
     throw new UsageError(
-      `allPages(vm): ${vm.name ?? 'the guest'} has ${count.toLocaleString('en-US')} pages, which are too many for one table; coverage(vm) counts them, and for (const gpas of guestPages(vm)) qemuVtop(vm, gpas) takes them piece by piece`,
+      `allPages(vm): ${vm.name ?? 'the guest'} has ${count.toLocaleString('en-US')} pages, which are too many for one table; vm.coverage() counts them, and for (const gpas of guestPages(vm)) qemuVtop(vm, gpas) takes them piece by piece`,
     )
   }
   const gpas = new BigUint64Array(count)

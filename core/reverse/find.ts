@@ -4,7 +4,7 @@
 import { printable } from '../bytes/printable.ts'
 import { DumpError, FaultError, ifThere } from '../errors.ts'
 import { type Page } from '../linux/page.ts'
-import { type FrameKind, type GuestOwner, type ProcessOwner } from './frame.ts'
+import { type OwnerKind, type GuestOwner, type ProcessOwner } from './frame.ts'
 import { resourcesAt } from './iomem.ts'
 import { isRam, isSwapCached, kernelKind } from './kinds.ts'
 import { guestOwners, processOwners, swappedOwners } from './owners.ts'
@@ -84,8 +84,8 @@ function kindOf(
   guests: readonly GuestOwner[],
   processes: readonly ProcessOwner[],
   page: Page | null,
-  other: () => FrameKind,
-): FrameKind {
+  other: () => OwnerKind,
+): OwnerKind {
   if (page?.use === 'zero') return 'zero'
   if (guests.some(({ holding }) => holding !== 'swapped')) return 'guest'
   return processes.length > 0 ? 'process' : other()

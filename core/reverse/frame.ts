@@ -44,7 +44,7 @@ export interface ProcessOwner {
  * `hugetlb`: a huge page that waits in its pool. `anon`: memory of processes that no page table names. `free`, `slab`, `table` (a page table), `kernel`, `reserved`,
  * `offline` are the kernel's. `not-ram`: the host has no memory there. `unknown`: the dump lacks what tells.
  */
-export type FrameKind =
+export type OwnerKind =
   | 'guest'
   | 'process'
   | 'swap-cache'
@@ -64,7 +64,7 @@ export type FrameKind =
 /** What is found of a frame; `WhoHas` adds text and JSON. */
 export interface FrameFacts {
   readonly hpa: number
-  readonly kind: FrameKind
+  readonly kind: OwnerKind
   readonly guests: readonly GuestOwner[]
   readonly processes: readonly ProcessOwner[]
   readonly file: CachedFile | null

@@ -3,7 +3,7 @@
 
 import { DumpError } from '../errors.ts'
 import { type Page } from '../linux/page.ts'
-import { type FrameKind } from './frame.ts'
+import { type OwnerKind } from './frame.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type KernelPages } from './kernelpage.ts'
 
@@ -16,17 +16,17 @@ export interface KindSources {
 }
 
 /** What a row of many frames can be: a kind, or `invalid` for what is no physical address. */
-export type RowKind = FrameKind | 'invalid'
+export type RowKind = OwnerKind | 'invalid'
 
-/** The kinds in the order of their codes: `frameKinds[table.kind[i]]`. */
-export const frameKinds: readonly RowKind[] = Object.freeze([
+/** The kinds in the order of their codes: `ownerKinds[table.kind[i]]`. */
+export const ownerKinds: readonly RowKind[] = Object.freeze([
   ...(['guest', 'process', 'swap-cache', 'zero', 'file', 'hugetlb', 'anon', 'free'] as const),
   ...(['slab', 'table', 'kernel', 'reserved', 'offline', 'not-ram', 'unknown', 'invalid'] as const),
 ])
 
 /** The code of a kind. */
 export function kindCode(kind: RowKind): number {
-  return frameKinds.indexOf(kind)
+  return ownerKinds.indexOf(kind)
 }
 
 /** True when the host has memory at a frame, saved in the dump or not, as far as the dump tells. */
@@ -44,7 +44,7 @@ export function isSwapCached(page: Page): boolean {
 }
 
 /** What a frame is that no page table names. `page` is null when it cannot be read. */
-export function kernelKind(back: KindSources, pfn: number, page: Page | null): FrameKind {
+export function kernelKind(back: KindSources, pfn: number, page: Page | null): OwnerKind {
   if (!isRam(back, pfn)) return 'not-ram'
   if (page === null) return 'unknown'
   if (isSwapCached(page)) return 'swap-cache'
@@ -97,7 +97,7 @@ export class KernelKinds {
     return found
   }
 
-  #look(pfn: number): FrameKind {
+  #look(pfn: number): OwnerKind {
     try {
       const page = isRam(this.#back, pfn) ? this.#back.linux.pages.at(pfn) : null
       return kernelKind(this.#back, pfn, page)

@@ -2,7 +2,7 @@
 // The index of the way back: from a frame to the virtual pages that page tables have it at.
 
 import { UnsupportedError } from '../errors.ts'
-import { FrameTable, MOST_NOTED } from './frametable.ts'
+import { NotedFrames, MOST_NOTED } from './notedframes.ts'
 
 /** Pages of 4 KiB in 2 MiB: a piece of virtual memory, and the unit in which large pages are noted. */
 const PIECE = 512
@@ -20,8 +20,8 @@ export interface MappedPage {
  * noted for a frame is the number of the piece and, for small pages, the page in it.
  */
 export class MappedFrames {
-  readonly #small = new FrameTable()
-  readonly #large = new FrameTable()
+  readonly #small = new NotedFrames()
+  readonly #large = new NotedFrames()
   /** Two words for each piece: its range, and its virtual page number divided by 512. */
   #pieces = new Uint32Array(2 * 1024)
   #pieceCount = 0

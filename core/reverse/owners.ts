@@ -50,7 +50,7 @@ export function swappedOwners(
     const visit = (vpn: number, kind: string, level: number, low: number, high: number): void => {
       if (kind !== 'swap' || format.kindOf(low, high) !== 'swap') return
       const entry = format.decode(low, high)
-      if (entry.type !== type) return
+      if (entry.kind !== 'swap' || entry.type !== type) return
       // An entry for a large page stands for all of its pages, which follow each other on the device.
       const page = offset - entry.offset
       if (page < 0 || page >= 512 ** (level - 1)) return

@@ -4,7 +4,7 @@
 import { NO_ADDRESS } from '../bulk/states.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { whoHas } from './find.ts'
-import { frameKinds, kindCode, type RowKind } from './kinds.ts'
+import { ownerKinds, kindCode, type RowKind } from './kinds.ts'
 import { type WayBack } from './wayback.ts'
 import { type WhoHas } from './whohas.ts'
 
@@ -55,7 +55,7 @@ export interface OwnerColumns {
 export class OwnerTable {
   /** Host physical addresses, as they were given; NO_ADDRESS for what was no number. */
   readonly hpa: BigUint64Array
-  /** Codes: `frameKinds[code]` is the kind. */
+  /** Codes: `ownerKinds[code]` is the kind. */
   readonly kind: Uint8Array
   /** Places in `vms`, or -1. */
   readonly vm: Int16Array
@@ -97,10 +97,10 @@ export class OwnerTable {
 
   /** How many rows are of each kind that occurs. */
   get kinds(): Partial<Record<RowKind, number>> {
-    const counts = new Uint32Array(frameKinds.length)
+    const counts = new Uint32Array(ownerKinds.length)
     for (const code of this.kind) counts[code] = (counts[code] ?? 0) + 1
     const kinds: Partial<Record<RowKind, number>> = {}
-    for (const [code, kind] of frameKinds.entries()) {
+    for (const [code, kind] of ownerKinds.entries()) {
       if ((counts[code] ?? 0) > 0) kinds[kind] = counts[code] ?? 0
     }
     return kinds
@@ -124,7 +124,7 @@ export class OwnerTable {
     return {
       index: this.index[i] ?? i,
       hpa: address(hpa),
-      kind: frameKinds[this.kind[i] ?? 0] ?? 'invalid',
+      kind: ownerKinds[this.kind[i] ?? 0] ?? 'invalid',
       vm: this.vms[this.vm[i] ?? -1] ?? null,
       gpa: address(this.gpa[i]),
       slot: orNull(this.slot[i]),

@@ -3,7 +3,7 @@
 
 import { hex } from '../bytes/hex.ts'
 import { type Page } from '../linux/page.ts'
-import { type FrameFacts, type FrameKind, type GuestOwner, type ProcessOwner } from './frame.ts'
+import { type FrameFacts, type OwnerKind, type GuestOwner, type ProcessOwner } from './frame.ts'
 import { whoHasJson, type WhoHasJson } from './json.ts'
 import { type CachedFile, type FreeBlock, type SlabFrame } from './kernelpage.ts'
 import { describeGuestOwner } from './owners.ts'
@@ -16,7 +16,7 @@ export class WhoHas implements FrameFacts {
   /** The address that was asked for. */
   readonly hpa: number
   /** What has the frame: of several owners the one that counts most. */
-  readonly kind: FrameKind
+  readonly kind: OwnerKind
   /** Every page of every guest that has it: several, when KSM or guests share it. */
   readonly guests: readonly GuestOwner[]
   /** Every page of a process that has it, beside the memory of guests. */

@@ -4,7 +4,7 @@
 import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { type Page } from '../linux/page.ts'
-import { type FrameFacts, type FrameKind, type GuestOwner, type ProcessOwner } from './frame.ts'
+import { type FrameFacts, type OwnerKind, type GuestOwner, type ProcessOwner } from './frame.ts'
 import { type CachedFile, type FreeBlock, type SlabFrame } from './kernelpage.ts'
 import { describeGuestOwner } from './owners.ts'
 
@@ -57,7 +57,7 @@ function isMapped({ holding }: { readonly holding: string }): boolean {
 
 /** The steps behind `struct page`: mapping, slab cache, free list. */
 export function describeKernel(
-  kind: FrameKind,
+  kind: OwnerKind,
   file: CachedFile | null,
   slab: SlabFrame | null,
   free: FreeBlock | null,
@@ -109,7 +109,7 @@ export function answerOf(facts: FrameFacts): string {
 }
 
 function ownersOf(
-  kind: FrameKind,
+  kind: OwnerKind,
   guests: readonly GuestOwner[],
   processes: readonly ProcessOwner[],
   { file, slab, free, resources }: FrameFacts,

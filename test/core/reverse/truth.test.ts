@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
-  frameKinds,
+  ownerKinds,
   type HostDump,
   openDump,
   type OwnerTable,
@@ -129,7 +129,7 @@ for (const kernel of kernels) {
 function checkRow(table: OwnerTable, i: number, who: WhoHas): void {
   const row = table.row(i)
   assert.equal(row?.kind, who.kind, String(who))
-  assert.equal(frameKinds[table.kind[i] ?? -1], who.kind)
+  assert.equal(ownerKinds[table.kind[i] ?? -1], who.kind)
   // Whose a page of the swap cache is, the table does not look for.
   const owners = who.kind === 'swap-cache' ? 0 : who.guests.length + who.processes.length
   assert.equal(row.owners, owners)

@@ -12,7 +12,7 @@ export const MOST_NOTED = 0x7fffffff
  * Two levels by frame number, four bytes for each frame of a block that is in use. A word is 0 (nothing), the noted
  * number plus one, or the number of a list in the upper half.
  */
-export class FrameTable {
+export class NotedFrames {
   readonly #blocks = new Map<number, Uint32Array>()
   /** Three words for each link: the noted number, the next link or 0, and how many there are from here on. */
   #links = new Uint32Array(3 * 1024)

@@ -18,6 +18,18 @@ const coreFunctions: readonly (readonly [name: string, call: string, text: strin
   ['stateNames', 'stateNames[code]', 'the states that the codes of a column stand for'],
   ['pagewalk', 'pagewalk(task, address)', "the walk of a task's page tables for a virtual address"],
   ['mce', 'mce(text)', 'the physical addresses in the kernel log of a memory error'],
+  ['guestPages', 'guestPages(vm)', 'the addresses of all pages of a guest, column by column'],
+  [
+    'readAddresses',
+    'await readAddresses(path)',
+    'a column of gpas: Arrow, Parquet, CSV, JSON, text',
+  ],
+  [
+    'writeTable',
+    'await writeTable(table, path)',
+    'a table to a file; the end of its name tells the format',
+  ],
+  ['toArrow', 'await toArrow(table)', 'the same in memory, as an Arrow IPC stream'],
   ['show', 'show(value, options)', 'a list with all its rows: show(vm.memslots, {rows: Infinity})'],
   ['hex', 'hex(value)', 'an address as text'],
   ['parseAddress', 'parseAddress(value)', 'an address from a number, a bigint or hex text'],

@@ -8,8 +8,8 @@ import { type TranslationState } from './gpastate.ts'
 /** Cells of a row. */
 export const ROW_CELLS = 64
 const MOST_CELLS = 2048
-/** No cell is smaller: then it would be an entry of a page table. */
-const LEAST = 2 ** 21
+/** Of a whole guest, no cell is smaller than what one entry of a page table can map. */
+const WHOLE_LEAST = 2 ** 21
 const CODES = countedStates.length
 
 /** A stretch of guest memory, in bytes. */
@@ -27,7 +27,7 @@ export interface CellShare {
 
 /** Memory in cells: rows of 64 cells; rows without memory are left out. */
 export class Cells {
-  /** The bytes of a cell: a power of two, 2 MiB or more. */
+  /** The bytes of a cell: a power of two; of a whole guest 2 MiB or more. */
   readonly cellSize: number
   /** The first guest physical address of each row, a multiple of 64 cells. */
   readonly rows: readonly number[]
@@ -39,9 +39,10 @@ export class Cells {
   #lastGpa = -1
   #lastRow = -1
 
-  constructor(stretches: readonly Stretch[]) {
+  /** For a part of a guest, cells may be as small as a page. */
+  constructor(stretches: readonly Stretch[], isPart = false) {
     const total = stretches.reduce((sum, { size }) => sum + size, 0)
-    let cell = LEAST
+    let cell = isPart ? PAGE_SIZE : WHOLE_LEAST
     while (cell * MOST_CELLS < total) cell *= 2
     let rows = rowsOf(stretches, cell)
     // Memory in many places far apart has more rows than its size alone needs.

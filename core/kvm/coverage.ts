@@ -160,7 +160,9 @@ export function coverageOf(vm: CoveredGuest, options: CoverageOptions = {}): Cov
   const pieces = piecesIn(vm.memslots, range)
   const total = pieces.reduce((sum, { bytes }) => sum + bytes / PAGE_SIZE, 0)
   const problems = new Problems()
-  const cells = new Cells(pieces.map(({ gpa, bytes }) => ({ gpa, size: bytes })))
+  const isPart = range[0] > 0 || range[1] < GPA_END
+  const stretches = pieces.map(({ gpa, bytes }) => ({ gpa, size: bytes }))
+  const cells = new Cells(stretches, isPart)
   const whole = new Tally()
   const extents = new ExtentCounter()
   const space = spaceOf(vm, problems, total)

@@ -25,6 +25,8 @@ const VEGA_LITE = 'application/vnd.vegalite.v5+json'
  * its theme, and the chart of a notebook that was saved in the dark stays dark for every reader.
  */
 const embedOptions = { actions: false, renderer: 'svg' }
+/** A picture of a thousand marks and more takes half as long as one canvas. */
+const manyMarks: Chart['chart'] = 'heat-map'
 
 const displayers: readonly Displayer[] = [
   { claims: (value) => value === undefined, render: () => [] },
@@ -61,12 +63,16 @@ async function chartBundle(chart: Chart): Promise<Bundle> {
   if (moving === undefined || still === undefined) return textBundle(chart.text)
   return {
     data: {
-      [VEGA_LITE]: { ...moving, usermeta: { embedOptions } },
+      [VEGA_LITE]: { ...moving, usermeta: { embedOptions: embedOptionsOf(chart) } },
       'image/svg+xml': await svgOf(still, chart.title, chart.description),
       'text/plain': chart.text,
     },
     metadata: {},
   }
+}
+
+function embedOptionsOf({ chart }: Chart): typeof embedOptions {
+  return chart === manyMarks ? { ...embedOptions, renderer: 'canvas' } : embedOptions
 }
 
 /** A value as Node shows it. Where it leaves something out, a line says how to see all. */

@@ -52,7 +52,7 @@ suite('progress', () => {
   })
 
   test("of the API's own work is drawn without a word in the cell", async () => {
-    const answered = await kernel.execute('coverage(800)')
+    const answered = await kernel.execute('hvaToHpa(800)')
     const drawn = answered.published.find(({ header }) => header.msg_type === 'display_data')
     assert.match(JSON.stringify(drawn?.content['data']), /counting web01 {2}\[#+\.+\]/)
     assert.deepEqual(recorded(answered), [

@@ -30,13 +30,13 @@ export function onOpen(): void {
 
 let show: ((work: Work) => WorkDisplay) | undefined
 
-/** As core's own: whoever shows the work of `coverage`. */
+/** As core's own: whoever shows the work of `hvaToHpa`. */
 export function onProgress(listener: (work: Work) => WorkDisplay): void {
   show = listener
 }
 
 /** Counts a hundred pages, and takes `ms` for it. */
-export function coverage(ms: number): number {
+export function hvaToHpa(ms: number): number {
   const shown = show?.({ label: 'counting web01', unit: 'pages', total: 100 })
   for (let page = 0; page < 100; page++) {
     const end = performance.now() + ms / 100

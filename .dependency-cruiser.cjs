@@ -14,7 +14,7 @@ const ranks = [
   'infer/',
   'translate/',
   'bulk/',
-  'reverse/|mce/',
+  'reverse/|mce/|compare/',
   'io/',
   'view/',
   'hostdump\\.ts|qemuvtop\\.ts|sample\\.ts',

@@ -22,6 +22,7 @@ import { type Task, type TaskList, taskList, Tasks } from './linux/task.ts'
 import { whoHas } from './reverse/find.ts'
 import { ownersOf } from './reverse/ownersof.ts'
 import { type OwnerTable } from './reverse/ownertable.ts'
+import { sharedFrames, type SharedFrames } from './reverse/sharedframes.ts'
 import { WayBack } from './reverse/wayback.ts'
 import { type WhoHas } from './reverse/whohas.ts'
 import { PhysicalMemory } from './space/physical.ts'
@@ -201,6 +202,11 @@ export class HostDump {
       )
     }
     return whoHas(this.#back, Number(at))
+  }
+
+  /** The frames that several pages of guests share (KSM, the page of zeros), by who shares them, and what that saves. */
+  sharedFrames(): SharedFrames {
+    return sharedFrames(this.#back)
   }
 
   /** The swap devices and files of the host; `lost` tells which ones the dump lacks. */

@@ -62,6 +62,18 @@ export { type CachedFile, type FreeBlock, type SlabFrame } from './reverse/kerne
 export { type OwnerRow, OwnerTable, type OwnerTableJson } from './reverse/ownertable.ts'
 export { ownerKinds, type RowKind } from './reverse/kinds.ts'
 
+export { type SharedFrames, type SharedGroup, type SharingKind } from './reverse/sharedframes.ts'
+
+// Two guests, or one in two dumps.
+export {
+  type Change,
+  type ChangedPage,
+  compare,
+  type CompareOptions,
+  type Comparison,
+  type SideState,
+} from './compare/compare.ts'
+
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'
 export { Vcpu, type VcpuList } from './kvm/vcpu.ts'

@@ -4,6 +4,7 @@
 import { type View, type ViewOptions } from './block.ts'
 import { bulkView, isTable } from './bulk.ts'
 import { coverageView, isCoverage, isSlotCoverage, slotCoveragesView } from './coverage.ts'
+import { comparisonView, isComparison, isSharedFrames, sharedFramesView } from './compare.ts'
 import { dumpView, isDump } from './dump.ts'
 import { groupsView } from './groups.ts'
 import { filesView, isOpenFile } from './files.ts'
@@ -31,6 +32,8 @@ const viewers: readonly Viewer[] = [
   one(isTable, bulkView),
   one(isWhoHas, whoHasView),
   one(isOwnerTable, ownerTableView),
+  one(isComparison, comparisonView),
+  one(isSharedFrames, sharedFramesView),
   one(isPageWalk, walkView),
   one(isDump, dumpView),
   one(isCoverage, coverageView),

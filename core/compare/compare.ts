@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Two guests, or one guest in two dumps, page by page: what moved, came, went or was swapped.
+
+import { type RowState, stateNames } from '../bulk/states.ts'
+import { type TranslationTable } from '../bulk/table.ts'
+import { translateAll } from '../bulk/vtop.ts'
+import { UsageError } from '../errors.ts'
+import { Vm } from '../kvm/vm.ts'
+import { withProgress } from '../progress.ts'
+
+/**
+ * What became of a page from the first to the second. `same`: the same frame, or the same state without one. `moved`:
+ * another frame. `appeared`, `went`: mapped in one only, and not swapped in the other. `swapped out`, `swapped in`.
+ * `new slot`, `no slot`: only one of them has memory there. `other`: any other change of state.
+ */
+export type Change =
+  | 'same'
+  | 'moved'
+  | 'appeared'
+  | 'went'
+  | 'swapped out'
+  | 'swapped in'
+  | 'new slot'
+  | 'no slot'
+  | 'other'
+
+/** The changes in the order of their codes. */
+export const changes: readonly Change[] = Object.freeze([
+  ...(['same', 'moved', 'appeared', 'went', 'swapped out', 'swapped in'] as const),
+  ...(['new slot', 'no slot', 'other'] as const),
+])
+
+/** Pages of one side in one state. */
+export interface SideState {
+  readonly state: RowState
+  readonly pages: readonly [first: number, second: number]
+}
+
+/** A page that differs. */
+export interface ChangedPage {
+  readonly gpa: number
+  readonly change: Change
+  readonly hpa: readonly [first: bigint | null, second: bigint | null]
+  readonly states: readonly [first: RowState, second: RowState]
+}
+
+/** How two guests differ. Immutable. */
+export interface Comparison {
+  readonly vms: readonly [first: Vm, second: Vm]
+  /** Pages of 4 KiB that either has memory for. */
+  readonly pages: number
+  /** Pages by what became of them; changes that do not occur have 0. */
+  readonly counts: Readonly<Record<Change, number>>
+  /** Pages by state, on both sides; states that occur on neither are left out. */
+  readonly states: readonly SideState[]
+  /** Pages that differ, by gpa; only the first `mostChanged`. */
+  readonly changed: readonly ChangedPage[]
+  /** True when there are more than `changed` has. */
+  readonly isCut: boolean
+}
+
+/** Options of `compare`. */
+export interface CompareOptions {
+  /** So many changed pages are listed at most: 100,000 if it is not said. All are counted. */
+  readonly mostChanged?: number
+}
+
+/** Pages that are translated at once. */
+const STEP = 1 << 20
+
+/**
+ * Compares the memory of two guests by gpa: of one host, or the same guest in two dumps of it (the frames of two hosts
+ * say nothing about each other). Of the same dump, `same` pages that are mapped share a frame.
+ */
+export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Comparison {
+  for (const [i, vm] of [first, second].entries()) {
+    const given: unknown = vm
+    if (given instanceof Vm) continue
+    throw new UsageError(
+      `compare(first, second): argument ${i + 1} is no virtual machine; wanted dump.vm('web01')`,
+    )
+  }
+  const most = options.mostChanged ?? 100_000
+  const counts = Object.fromEntries(changes.map((change) => [change, 0])) as Record<Change, number>
+  const sides = [new Uint32Array(16), new Uint32Array(16)] as const
+  const changed: ChangedPage[] = []
+  const ranges = union(first, second)
+  const pages = ranges.reduce((sum, [from, to]) => sum + to - from, 0)
+  let differ = 0
+  const work = { label: 'comparing two guests', unit: 'pages', total: pages }
+  withProgress(work, (advance) => {
+    for (const [from, to] of ranges) {
+      for (let gfn = from; gfn < to; gfn += STEP) {
+        const gpas = Float64Array.from(
+          { length: Math.min(STEP, to - gfn) },
+          (_, i) => (gfn + i) * 4096,
+        )
+        const tables = [first, second].map((vm) => translateAll(vm, gpas, 'compare(first, second)'))
+        const [a, b] = tables
+        if (a === undefined || b === undefined) return
+        for (let i = 0; i < gpas.length; i++) {
+          const states = [a.state[i] ?? 0, b.state[i] ?? 0] as const
+          sides.forEach((side, n) => (side[states[n] ?? 0] = (side[states[n] ?? 0] ?? 0) + 1))
+          const change = changeOf(a, b, i)
+          counts[change]++
+          if (change !== 'same' && ++differ <= most) changed.push(pageOf(a, b, i, change))
+        }
+        advance(gpas.length)
+      }
+    }
+  })
+  const states = stateNames.flatMap((state, code): SideState[] => {
+    const both = [sides[0][code] ?? 0, sides[1][code] ?? 0] as const
+    return both[0] + both[1] === 0 ? [] : [{ state, pages: both }]
+  })
+  const vms = [first, second] as const
+  return Object.freeze({ vms, pages, counts, states, changed, isCut: differ > most })
+}
+
+function changeOf(a: TranslationTable, b: TranslationTable, i: number): Change {
+  const before = stateNames[a.state[i] ?? 0]
+  const after = stateNames[b.state[i] ?? 0]
+  if (before === after) return before !== 'mapped' || a.hpa[i] === b.hpa[i] ? 'same' : 'moved'
+  if (before === 'no-slot') return 'new slot'
+  if (after === 'no-slot') return 'no slot'
+  if (before === 'not-in-dump' || after === 'not-in-dump') return 'other'
+  if (after === 'mapped') return before === 'swapped' ? 'swapped in' : 'appeared'
+  if (before === 'mapped') return after === 'swapped' ? 'swapped out' : 'went'
+  return 'other'
+}
+
+function pageOf(a: TranslationTable, b: TranslationTable, i: number, change: Change): ChangedPage {
+  const [one, two] = [a.row(i), b.row(i)]
+  return {
+    gpa: Number(a.gpa[i]),
+    change,
+    hpa: [one?.hpa ?? null, two?.hpa ?? null],
+    states: [one?.state ?? 'invalid', two?.state ?? 'invalid'],
+  }
+}
+
+/** The guest frames that either has a memslot of address space 0 for, as ranges in ascending order. */
+function union(first: Vm, second: Vm): [from: number, to: number][] {
+  const slots = [first, second]
+    .flatMap((vm) =>
+      vm.memslots.filter(({ addressSpace, invalid }) => addressSpace === 0 && !invalid),
+    )
+    .sort((a, b) => a.baseGfn - b.baseGfn)
+  const ranges: [number, number][] = []
+  for (const { baseGfn, npages } of slots) {
+    const last = ranges.at(-1)
+    if (last !== undefined && baseGfn <= last[1]) last[1] = Math.max(last[1], baseGfn + npages)
+    else ranges.push([baseGfn, baseGfn + npages])
+  }
+  return ranges
+}

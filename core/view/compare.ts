@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How two guests differ, and what guests share: sums with their change, and both sides as bars.
+
+import { formatSize, hex } from '../bytes/hex.ts'
+import { printable } from '../bytes/printable.ts'
+import { changes, type Comparison } from '../compare/compare.ts'
+import { type SharedFrames } from '../reverse/sharedframes.ts'
+import { type Block, type View, type ViewOptions } from './block.ts'
+import { type ShareBars } from './chart.ts'
+import { percent } from './sharebars.ts'
+import { count, has, left, right, rowsOf } from './table.ts'
+import { textOf } from './text.ts'
+import { shareStates, type Tone, toneOf } from './tone.ts'
+
+/** True for what `compare` gives. */
+export function isComparison(value: object): value is Comparison {
+  return has(value, 'vms', 'counts', 'states', 'changed', 'isCut')
+}
+
+/** True for what `dump.sharedFrames` gives. */
+export function isSharedFrames(value: object): value is SharedFrames {
+  return has(value, 'groups', 'frames', 'pages', 'savedBytes')
+}
+
+/** The changes, the states on both sides with their difference, and the first pages that differ. */
+export function comparisonView(two: Comparison, options: ViewOptions = {}): View {
+  const rule = { most: 10, head: 8, tail: 2, all: 'show(compare(a, b), { rows: 100 })' }
+  const size = (pages: number) => formatSize(pages * 4096)
+  const blocks: Block[] = [
+    {
+      kind: 'table',
+      caption: `${names(two).join(' and ')}: ${count(two.pages, 'page')} by what became of them`,
+      remark: null,
+      columns: [left('change'), right('pages'), right('size')],
+      rows: changes
+        .filter((change) => two.counts[change] > 0)
+        .map((change) => [
+          change,
+          two.counts[change].toLocaleString('en-US'),
+          size(two.counts[change]),
+        ]),
+      cut: null,
+    },
+    {
+      kind: 'table',
+      caption: 'states',
+      remark: null,
+      columns: [left('state'), ...names(two).map(right), right('change')],
+      rows: two.states.map(({ state, pages: [a, b] }) => [state, size(a), size(b), signed(b - a)]),
+      cut: null,
+    },
+    ...(two.changed.length === 0
+      ? []
+      : [
+          {
+            kind: 'table' as const,
+            caption: `pages that differ${two.isCut ? ' (the first of them)' : ''}`,
+            remark: null,
+            columns: [
+              right('gpa'),
+              left('change'),
+              ...['first hpa', 'second hpa'].map(right),
+              left('states'),
+            ],
+            ...rowsOf(two.changed, rule, options, ({ gpa, change, hpa: [a, b], states }) => [
+              hex(gpa),
+              change,
+              a === null ? null : hex(a),
+              b === null ? null : hex(b),
+              states.join(' - '),
+            ]),
+          },
+        ]),
+  ]
+  return { text: textOf(blocks), blocks, charts: two.pages === 0 ? [] : [barsOf(two)] }
+}
+
+function signed(pages: number): string {
+  if (pages === 0) return '0'
+  return `${pages > 0 ? '+' : '-'}${formatSize(Math.abs(pages) * 4096)}`
+}
+
+function names({ vms }: Comparison): string[] {
+  const [a, b] = vms.map((vm) => printable(vm.name ?? `pid ${vm.task?.pid ?? 'gone'}`))
+  return a === b ? [`${a ?? ''} (first)`, `${b ?? ''} (second)`] : [a ?? '', b ?? '']
+}
+
+const order: readonly Tone[] = [...shareStates, 'hole']
+
+/** Page sizes are not told apart: a page that is mapped counts as one of 4 KiB. */
+function barsOf(two: Comparison): ShareBars {
+  const pieces = names(two).flatMap((group, side) => {
+    let before = 0
+    return order.flatMap((tone) => {
+      const pages = two.states
+        .filter(({ state }) => state !== 'invalid' && toneOf(state, 4096) === tone)
+        .reduce((sum, one) => sum + (one.pages[side] ?? 0), 0)
+      if (pages === 0) return []
+      const from = before
+      before += pages
+      const share = `${formatSize(pages * 4096)}, ${percent(pages / two.pages)}`
+      const at = (value: number) => Math.round((value * 10_000) / two.pages) / 100
+      return [{ group, tone, from: at(from), to: at(before), share }]
+    })
+  })
+  const title = 'State of the memory of both, % of pages'
+  const text = textOf([
+    {
+      kind: 'table',
+      caption: title,
+      remark: null,
+      columns: [left('guest'), left('state'), right('share')],
+      rows: pieces.map(({ group, tone, share }) => [group, tone, share]),
+      cut: null,
+    },
+  ])
+  return {
+    chart: 'share-bars',
+    title,
+    subtitle: 'all page sizes as mapped 4K',
+    description: `${title}: ${pieces.map(({ group, tone, share }) => `${group} ${tone} ${share}`).join('; ')}`,
+    text,
+    pieces,
+    tones: order.filter((tone) => pieces.some((piece) => piece.tone === tone)),
+  }
+}
+
+/** Who shares how many frames, and what that saves. */
+export function sharedFramesView(shared: SharedFrames, options: ViewOptions = {}): View {
+  const rule = { most: 20, head: 15, tail: 5, all: 'show(dump.sharedFrames(), { rows: Infinity })' }
+  const blocks: Block[] = [
+    {
+      kind: 'table',
+      caption: `${count(shared.pages, 'page')} of guests in ${count(shared.frames, 'frame')}, ${formatSize(shared.savedBytes)} saved`,
+      remark: null,
+      columns: [left('guests'), left('by'), ...['frames', 'pages', 'saved'].map(right)],
+      ...rowsOf(shared.groups, rule, options, ({ vms, kind, frames, pages, savedBytes }) => [
+        vms.map((vm) => printable(vm.name ?? `pid ${vm.task?.pid ?? 'gone'}`)).join(', '),
+        { ksm: 'KSM', zero: 'the page of zeros', other: 'one memory mapped twice' }[kind],
+        frames.toLocaleString('en-US'),
+        pages.toLocaleString('en-US'),
+        formatSize(savedBytes),
+      ]),
+    },
+    ...shared.remarks.map((text): Block => ({
+      kind: 'note',
+      text: `not known: ${printable(text, 1000)}`,
+    })),
+  ]
+  return { text: textOf(blocks), blocks, charts: [] }
+}

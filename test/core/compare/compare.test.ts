@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Two guests page by page against their pagemaps, and a guest against itself with entries changed.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { openPages } from '../../../core/dump/open.ts'
+import { compare, openDump, qemuVtop, UsageError, type Vm } from '../../../core/index.ts'
+import { AlteredPages } from '../../build/altered.ts'
+import { hostParts } from '../../build/hostparts.ts'
+import { kernels, realDump } from '../../place.ts'
+import { pagemapOf, truthOf, type TrueVm } from '../../truth.ts'
+
+for (const kernel of kernels) {
+  const { path, skip } = realDump(kernel)
+  describe(`compare in the dump of ${kernel}`, { skip }, () => {
+    it('counts what the pagemaps of two guests say', () => {
+      const dump = openDump(path)
+      const [first, second] = truthOf(kernel).vms
+      assert.ok(first && second)
+      const { counts } = compare(dump.vm(first.pid), dump.vm(second.pid))
+      const a = framesOf(kernel, first)
+      const b = framesOf(kernel, second)
+      const all = new Set([...a.keys(), ...b.keys()])
+      const wanted = { moved: 0, sameFrame: 0, onlyFirst: 0, onlySecond: 0 }
+      for (const gpa of all) {
+        const [one, two] = [a.get(gpa), b.get(gpa)]
+        if (one === undefined) wanted.onlySecond++
+        else if (two === undefined) wanted.onlyFirst++
+        else if (one >= 0 && two >= 0) wanted[one === two ? 'sameFrame' : 'moved']++
+      }
+      assert.equal(counts.moved, wanted.moved)
+      assert.ok(counts.same >= wanted.sameFrame)
+      assert.equal(counts['new slot'], wanted.onlySecond)
+      assert.equal(counts['no slot'], wanted.onlyFirst)
+      dump.close()
+    })
+
+    it('finds nothing between a guest and itself', () => {
+      const dump = openDump(path)
+      const [vm] = dump.vms
+      assert.ok(vm)
+      const { counts, pages, changed } = compare(vm, vm)
+      assert.equal(counts.same, pages)
+      assert.deepEqual(changed, [])
+      dump.close()
+    })
+
+    it('finds the entries that were changed', () => {
+      const source = openPages(path)
+      const { pid, translations } = truthOf(kernel).vms[0] ?? { pid: 0, translations: [] }
+      const whole: Vm | undefined = hostParts(source).task(pid).vms[0]
+      assert.ok(whole)
+      const small = translations.filter(({ state, kind }) => state === 'present' && kind === '4k')
+      const gpas = [...new Set(small.map(({ gpa }) => Math.floor(parseInt(gpa) / 4096) * 4096))]
+      const swapped = translations.find(({ state }) => state === 'swapped')?.gpa ?? '0'
+      const entryOf = (gpa: number) => qemuVtop(whole, gpa).walk?.steps.at(-1)
+      const [went = 0, moved = 0] = gpas
+      const changes = new Map([
+        [entryOf(went)?.entryAt ?? 0, 0n],
+        [entryOf(moved)?.entryAt ?? 0, entryOf(parseInt(swapped))?.value ?? 0n],
+      ])
+      const altered = new AlteredPages(source, {
+        pages: (pfn) => {
+          const mine = [...changes].filter(([at]) => Math.floor(at / 4096) === pfn)
+          const bytes = mine.length === 0 ? undefined : source.page(pfn)
+          if (!(bytes instanceof Uint8Array)) return undefined
+          const copy = Uint8Array.from(bytes)
+          for (const [at, value] of mine) {
+            new DataView(copy.buffer).setBigUint64(at % 4096, value, true)
+          }
+          return copy
+        },
+      })
+      const after: Vm | undefined = hostParts(altered).task(pid).vms[0]
+      assert.ok(after)
+      const forth = compare(whole, after)
+      assert.deepEqual(
+        new Map(forth.changed.map(({ gpa, change }) => [gpa, change])),
+        new Map([
+          [went, 'went'],
+          [moved, 'swapped out'],
+        ]),
+      )
+      const back = compare(after, whole)
+      assert.deepEqual(
+        new Map(back.changed.map(({ gpa, change }) => [gpa, change])),
+        new Map([
+          [went, 'appeared'],
+          [moved, 'swapped in'],
+        ]),
+      )
+      source.close()
+    })
+  })
+}
+
+describe('compare', () => {
+  it('takes nothing but virtual machines', () => {
+    assert.throws(() => compare(5 as unknown as Vm, 6 as unknown as Vm), UsageError)
+  })
+})
+
+/** The frame of each page of address space 0, or -1. */
+function framesOf(kernel: string, { memslots }: TrueVm): Map<number, number> {
+  const pagemap = pagemapOf(kernel)
+  const frames = new Map<number, number>()
+  for (const slot of memslots.filter(({ address_space }) => address_space === 0)) {
+    for (let page = 0; page < slot.pages; page++) {
+      const at = slot.pagemap_bin_offset / 8 + page
+      const high = pagemap[2 * at + 1] ?? 0
+      const pfn = high >>> 31 === 1 ? (high & 0x7fffff) * 2 ** 32 + (pagemap[2 * at] ?? 0) : -1
+      frames.set(parseInt(slot.gpa) + page * 4096, pfn)
+    }
+  }
+  return frames
+}

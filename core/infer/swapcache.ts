@@ -7,8 +7,8 @@ import { type Survey } from './survey.ts'
 
 /** A device is cut in runs of 16,384 pages, each with an address_space (SWAP_ADDRESS_SPACE_SHIFT of mm/swap.h). */
 const RUN = 16384
-/** SWAPFILE_CLUSTER of mm/swap.h with huge pages: a table has one page of words. */
-const CLUSTER = 512
+/** SWAPFILE_CLUSTER of mm/swap.h, the words of a table: with huge pages and without (PREEMPT_RT has none). */
+const CLUSTER = { huge: 512, small: 256 }
 /** swp_entry_t of include/linux/swapops.h: the type is in the bits above 58 (SWP_TYPE_SHIFT, with xarrays). */
 const TYPE_SHIFT = 58n
 /** xa_node of include/linux/xarray.h: shift, then 64 slots behind counts, parent, array and a list. */
@@ -130,6 +130,8 @@ function inferSwapTables(survey: Survey): void {
   const { ground, findings, swaps } = survey
   const size = ground.host.vmcoreinfo.size('page') ?? 64
   const { vmemmap } = ground.host.bases
+  const hasHugePages = ground.host.symbols.address('huge_zero_pfn') !== undefined
+  const length = hasHugePages ? CLUSTER.huge : CLUSTER.small
   const forms: { clusters: number; stride: number; table: number; fit: Candidate }[] = []
   for (const clusters of offsets(0x280, 8)) {
     const arrays = swaps.map((device) => device.word(clusters))
@@ -146,13 +148,13 @@ function inferSwapTables(survey: Survey): void {
         arrays.forEach((at, type) => {
           for (let i = 0; i < CLUSTERS && against < 20; i++) {
             const words = ground.word((at ?? 0n) + BigInt(i * stride + table))
-            if (!ground.isPointer(words) || (words & 0xfffn) !== 0n) continue
-            const block = ground.block(words, 8 * CLUSTER)
-            for (let j = 0; j < CLUSTER && against < 20; j++) {
+            if (!ground.isPointer(words) || (words & BigInt(8 * length - 1)) !== 0n) continue
+            const block = ground.block(words, 8 * length)
+            for (let j = 0; j < length && against < 20; j++) {
               const word = block.word(8 * j) ?? 0n
               if (word === 0n || (word & 1n) === 1n || (word & 3n) === 0n) continue
               const page = vmemmap + (BigInt.asUintN(59, word) >> 2n) * BigInt(size)
-              if (isPageOf(survey, page, type, i * CLUSTER + j)) agreed++
+              if (isPageOf(survey, page, type, i * length + j)) agreed++
               else against++
             }
           }
@@ -184,5 +186,9 @@ function inferSwapTables(survey: Survey): void {
     rule,
   )
   const best = [...forms].sort((a, b) => b.fit.agreed - a.fit.agreed)[0]
-  if (best !== undefined) findings.size('swap_cluster_info', best.stride)
+  if (best === undefined) return
+  findings.size('swap_cluster_info', best.stride)
+  const { agreed, against } = best.fit
+  const entries = `u64[${length}]`
+  findings.add('swap_table.entries', entries, { offset: 0, agreed, against }, rule)
 }

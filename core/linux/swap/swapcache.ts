@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The swap cache: pages that were swapped out, but whose memory has not been taken yet.
 
-import { address, layout, pointer } from '../../types/layout.ts'
+import { address, arrayLength, layout, pointer } from '../../types/layout.ts'
 import { type Host } from '../host.ts'
 import { type Pages } from '../page.ts'
 import { XArrays } from '../xarray.ts'
@@ -20,7 +20,7 @@ export function swapCache(host: Host, pages: Pages): SwapCache {
   return table === undefined ? addressSpaces(host, pages) : swapTables(host, pages)
 }
 
-/** SWAPFILE_CLUSTER of mm/swap.h with huge pages: 512 entries in one table. */
+/** SWAPFILE_CLUSTER of mm/swap.h with huge pages; without them (PREEMPT_RT has none) 256. A table has so many entries. */
 const CLUSTER = 512
 /** A word without the five flags at its top. */
 const UPPER_FLAGS = 64 - 5
@@ -36,14 +36,15 @@ function swapTables(host: Host, pages: Pages): SwapCache {
   const { space, types } = host
   const info = layout(types, 'swap_info_struct', { clusters: pointer('cluster_info') })
   const cluster = layout(types, 'swap_cluster_info', { table: pointer('table') })
+  const length = arrayLength(types, 'swap_table', 'entries') ?? CLUSTER
   // The flag took the place of a bitmap of each device.
   const hasZeroFlag = types.struct('swap_info_struct')?.member('zeromap') === undefined
   const wordOf = (infoAddress: bigint, offset: number): bigint => {
     const { clusters } = info.at(space, infoAddress)
     if (clusters === 0n) return 0n
-    const at = clusters + BigInt(Math.floor(offset / CLUSTER) * cluster.size)
+    const at = clusters + BigInt(Math.floor(offset / length) * cluster.size)
     const { table } = cluster.at(space, at)
-    return table === 0n ? 0n : space.u64(table + BigInt((offset % CLUSTER) * 8))
+    return table === 0n ? 0n : space.u64(table + BigInt((offset % length) * 8))
   }
   return {
     saysZeros(infoAddress, offset) {

@@ -10,15 +10,19 @@ import { inspect } from 'node:util'
 
 const here = import.meta.dirname
 
-/** With `--jupyter`, the tests of `test/jupyter`, which need Python and a browser; all others need Node alone. */
-const jupyter = process.argv.includes('--jupyter')
+/**
+ * With `--jupyter`, the tests of `test/jupyter`, which need Python and a browser; with `--lab` those of `test/lab`, which
+ * need dumps made there; all others need Node alone.
+ */
+const apart = ['jupyter', 'lab']
+const chosen = apart.find((folder) => process.argv.includes(`--${folder}`))
 
 /** A word after `npm test --` chooses the files whose path holds it; several words choose more files. */
-const words = process.argv.slice(2).filter((word) => word !== '--jupyter')
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.test\.[jt]s$/.test(path))
-  .filter((path) => /^jupyter[\\/]/.test(path) === jupyter)
+  .filter((path) => apart.find((folder) => path.startsWith(join(folder, '/'))) === chosen)
   .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
   .sort()
   .map((path) => join(here, path))

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Makes dumps of further kernels with the lab, and tests them: npm run test:lab [-- KEY …].
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../place.ts'
+import { isMade, lab, labHosts, labWork, madeHost, ownProfiles, quickHosts } from './place.ts'
+
+/** What the lab's scripts run. */
+const programs = [
+  ...['python3', 'qemu-system-x86_64', 'apt-get', 'dpkg-deb', 'busybox', 'cpio', 'depmod'],
+  ...['mke2fs', 'gcc', 'objcopy', 'xz'],
+]
+/** Firmware of the inner machines. */
+const firmware = '/usr/share/seabios/bios-256k.bin'
+/** Why no dump can be made here; undefined when one can. */
+function whyNot(): string | undefined {
+  if (!existsSync(join(lab, 'lab.py'))) return `no lab at ${lab}: QEMU_VTOP_LAB names its folder`
+  const isThere = (name: string) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
+  const missing = programs.filter((name) => !isThere(name))
+  if (missing.length > 0) return `not installed: ${missing.join(', ')}`
+  return existsSync(firmware) ? undefined : `not installed: seabios (${firmware})`
+}
+
+/** The lab's scripts with our hosts and scenarios beside its own: what lies outside the project stays as it is. */
+function copyOfLab(): string {
+  const copy = join(labWork, 'lab')
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(labWork, { recursive: true })
+  cpSync(lab, copy, { recursive: true })
+  spawnSync('chmod', ['-R', 'u+w', copy])
+  cpSync(join(root, 'test', 'lab', 'scenarios'), join(copy, 'scenarios'), { recursive: true })
+  const profiles = JSON.parse(readFileSync(join(copy, 'profiles.json'), 'utf8')) as object
+  writeFileSync(join(copy, 'profiles.json'), JSON.stringify({ ...profiles, ...ownProfiles }))
+  return copy
+}
+
+function runLab(copy: string, verb: 'fetch' | 'all', key: string): string | undefined {
+  const args = ['lab.py', verb, key, '--out', madeHost(key)]
+  const env = { ...process.env, LAB_WORK: join(labWork, 'work') }
+  const { status, stdout, stderr } = spawnSync('python3', args, {
+    ...{ cwd: copy, env, encoding: 'utf8', maxBuffer: 64 << 20, timeout: 900_000 },
+  })
+  return status === 0 ? undefined : (stdout + stderr).split('\n').slice(-30).join('\n')
+}
+
+/** Makes one host; false when what should have made it went wrong. */
+function make(copy: string, key: string): boolean {
+  const started = Date.now()
+  const unfetched = runLab(copy, 'fetch', key)
+  if (unfetched !== undefined) {
+    // Half a kernel is not to be taken for one the next time.
+    rmSync(join(labWork, 'work', key, 'kernel'), { recursive: true, force: true })
+    process.stdout.write(`host ${key}: its kernel cannot be downloaded\n${unfetched}\n`)
+    return true
+  }
+  const problem = runLab(copy, 'all', key)
+  // The unfiltered memory and the disks: gigabytes that nobody reads again.
+  for (const name of ['dump.elf', 'vda.raw', 'vdb.raw', 'initramfs']) {
+    rmSync(join(labWork, 'work', key, name), { recursive: true, force: true })
+  }
+  const seconds = Math.round((Date.now() - started) / 1000)
+  process.stdout.write(`host ${key}: ${problem ?? 'made'} in ${seconds} s\n`)
+  return problem === undefined
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((key) => !labHosts.includes(key))
+if (unknown.length > 0) {
+  process.stdout.write(`no host ${unknown.join(', ')}; there are ${labHosts.join(', ')}\n`)
+  process.exit(1)
+}
+const reason = whyNot()
+// The tests of hosts that are not there say so, and count as skipped.
+if (reason !== undefined) process.stdout.write(`no host is made: ${reason}\n`)
+else {
+  const copy = copyOfLab()
+  const keys = wanted.length > 0 ? wanted : quickHosts.filter((key) => !isMade(key))
+  // A host that ends before its sum is a failure.
+  if (!keys.every((key) => make(copy, key))) process.exit(1)
+}
+const runner = ['--enable-source-maps', join(root, 'dist', 'test', 'run.js'), '--lab']
+process.exitCode = spawnSync(process.execPath, runner, { stdio: 'inherit' }).status ?? 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The swap cache: pages that were swapped out, but whose memory has not been taken yet.
 
+import { MissingError } from '../../errors.ts'
 import { address, arrayLength, layout, pointer } from '../../types/layout.ts'
 import { type Host } from '../host.ts'
 import { type Pages } from '../page.ts'
@@ -68,11 +69,21 @@ const RUN = 16384
 function addressSpaces(host: Host, pages: Pages): SwapCache {
   const { space, types } = host
   const mapping = layout(types, 'address_space', { pages: address('i_pages') })
+  const spaces = host.symbols.address('swapper_spaces')
+  if (spaces === undefined) {
+    // A kernel with swap tables, whose types are not known so far. Said for each page, so nothing is searched for here.
+    const member = 'swap_cluster_info.table'
+    const where = types.whyMissing?.(member) ?? types.name
+    const refuse = () => {
+      throw new MissingError('member', member, where)
+    }
+    return { saysZeros: refuse, find: refuse }
+  }
   const arrays = new XArrays(space, types)
   return {
     saysZeros: () => false,
     find(_info, type, offset) {
-      const runs = space.u64(host.symbol('swapper_spaces') + BigInt(type * 8))
+      const runs = space.u64(spaces + BigInt(type * 8))
       if (runs === 0n) return undefined
       const run = offset < RUN ? runs : runs + BigInt(Math.floor(offset / RUN) * mapping.size)
       const entry = arrays.load(mapping.at(space, run).pages, offset)

@@ -23,6 +23,7 @@ export interface WriteResult {
 
 /** A file that tables are written to, one behind the other. One of `finish` and `abandon` must be called at the end. */
 export interface TableWriter {
+  /** Writes rows behind those before. */
   write(table: TranslationTable): Promise<void>
   /** Ends the file, and gives it its name. */
   finish(): Promise<WriteResult>

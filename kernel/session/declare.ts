@@ -24,7 +24,8 @@ let count = 0
 export function listenToCore(exported: Readonly<Record<string, unknown>>, bars: Bars): void {
   if (core !== undefined || !('onOpen' in exported)) return
   core = exported as typeof Core
-  core.onProgress((work) => bars.start(work))
+  // A bar is there only where the machine was slow: outputs that shall be the same on each run do without.
+  if (process.env['QEMU_VTOP_PROGRESS'] !== 'off') core.onProgress((work) => bars.start(work))
   // A cell may change its working directory later.
   core.onOpen((dump) => opened.push({ dump, paths: dump.paths.map((path) => resolve(path)) }))
 }

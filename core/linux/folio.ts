@@ -18,8 +18,8 @@ export class Folios {
   readonly #folio
   readonly #size: bigint
   readonly #headBit: bigint
-  readonly #tailBit: bigint
-  readonly #isFlagged: boolean
+  /** The number of PG_tail, for kernels that mark tail pages by it. */
+  readonly tailBit: number | undefined
   readonly #doubleMapBit: number | undefined
   /** Whether `compound_info` of a tail page is a mask to its head, else its address. */
   readonly infoIsMask: boolean
@@ -29,15 +29,15 @@ export class Folios {
     const { types } = host
     // Until 4.3 a flag marks a tail page, and the second page's list links hold order and destructor where they have no
     // member of their own.
-    this.#isFlagged = types.struct('page')?.member('first_page') !== undefined
+    const isFlagged = types.struct('page')?.member('first_page') !== undefined
     this.#page = layout(types, 'page', {
       flags: u64('flags.f', 'flags'),
       // Bit 0 marks a tail page. Renamed in 7.1, when it became a mask or an address.
-      head: this.#isFlagged ? u64('first_page') : u64('compound_info', 'compound_head'),
+      head: isFlagged ? u64('first_page') : u64('compound_info', 'compound_head'),
       // In the second page of a compound page, until 6.2.
-      order: optional(uint('compound_order', ...(this.#isFlagged ? ['lru.prev'] : []))),
+      order: optional(uint('compound_order', ...(isFlagged ? ['lru.prev'] : []))),
       // The address of a function until 4.3, then a number.
-      destructor: optional(u64('compound_dtor', ...(this.#isFlagged ? ['lru.next'] : []))),
+      destructor: optional(u64('compound_dtor', ...(isFlagged ? ['lru.next'] : []))),
       entireMapcount: optional(int('compound_mapcount')),
     })
     this.#folio = types.has('folio')
@@ -53,10 +53,10 @@ export class Folios {
     const flags = types.enumerators('pageflags')
     this.#headBit = BigInt(flags?.get('PG_head') ?? 0)
     const tail = flags?.get('PG_tail')
-    if (this.#isFlagged && tail === undefined) {
+    if (isFlagged && tail === undefined) {
       throw new MissingError('enumerator', 'PG_tail', `the types of ${types.name}`)
     }
-    this.#tailBit = BigInt(tail ?? 0)
+    this.tailBit = isFlagged ? tail : undefined
     this.#doubleMapBit = flags?.get('PG_double_map')
     // compound_info is a mask when HUGETLB_PAGE_OPTIMIZE_VMEMMAP is built in and struct page is a power of two.
     const hasMasks = types.struct('zone')?.member('vmemmap_tails') !== undefined
@@ -66,8 +66,8 @@ export class Folios {
   /** The address of the head page of the page at `page`: itself, unless it is a tail. */
   head(page: bigint): bigint {
     const record = this.#page.at(this.#host.space, page)
-    if (this.#isFlagged) {
-      return ((record.flags >> this.#tailBit) & 1n) === 1n ? record.head : page
+    if (this.tailBit !== undefined) {
+      return ((record.flags >> BigInt(this.tailBit)) & 1n) === 1n ? record.head : page
     }
     if ((record.head & 1n) === 1n) return this.#headOfTail(page, record.head)
     // While hugetlb shares the pages that hold its tails (5.18 to 7.0), the first struct page in such a shared page
@@ -106,7 +106,7 @@ export class Folios {
       return ((this.#page.at(space, head + this.#size).flags >> bit) & 1n) === 1n
     }
     const number = types.enumerators('compound_dtor_id')?.get('HUGETLB_PAGE_DTOR')
-    const wanted = this.#isFlagged ? symbols.address('free_huge_page') : number
+    const wanted = this.tailBit !== undefined ? symbols.address('free_huge_page') : number
     if (wanted === undefined) return false
     const folio = this.#folio?.at(space, head)
     const given = folio?.destructor ?? this.#page.at(space, head + this.#size).destructor

@@ -60,6 +60,7 @@ export class FrameTable {
   readonly #nodeShift: number
   readonly #headBit: number
   readonly #slabBit: number
+  readonly #tailBit: number | undefined
   readonly #isMask: boolean
   /** By the top byte of page_type, for kernels that have one; `undefined` before 6.11. */
   readonly #types: ReadonlyMap<number, number> | undefined
@@ -71,7 +72,8 @@ export class FrameTable {
     this.#endPfn = host.memory.source.endPfn
     const page = layout(types, 'page', {
       flags: u64('flags.f', 'flags'),
-      head: u64('compound_info', 'compound_head'),
+      // Until 4.3 a flag marks a tail.
+      head: pages.tailBit === undefined ? u64('compound_info', 'compound_head') : u64('first_page'),
       mapping: pointer('mapping'),
       mapcount: uint('_mapcount'),
       pageType: optional(uint('page_type')),
@@ -91,6 +93,7 @@ export class FrameTable {
     const flags = types.enumerators('pageflags')
     this.#headBit = flags?.get('PG_head') ?? -1
     this.#slabBit = flags?.get('PG_slab') ?? -1
+    this.#tailBit = pages.tailBit
     this.#isMask = pages.infoIsMask
   }
 
@@ -154,9 +157,16 @@ export class FrameTable {
     if (!memmap.seek(pfn)) return UNKNOWN + 1
     const node = this.#nodeShift >= 32 ? 0 : memmap.u32(this.#at.flags + 4) >>> this.#nodeShift
     const above = node < MOST_NODES ? (node + 1) << NODE_SHIFT : 0
-    const head = memmap.u32(this.#at.head)
-    const kind = (head & 1) === 1 ? this.#kindOfTail(pfn, head) : this.#kindOfHead(pfn)
-    return (kind + 1) | above
+    return (this.#kindOf(pfn) + 1) | above
+  }
+
+  #kindOf(pfn: number): number {
+    if (this.#tailBit !== undefined) {
+      const isTail = isSet(this.#memmap.u32(this.#at.flags), this.#tailBit)
+      return isTail ? LATER : this.#kindOfHead(pfn)
+    }
+    const head = this.#memmap.u32(this.#at.head)
+    return (head & 1) === 1 ? this.#kindOfTail(pfn, head) : this.#kindOfHead(pfn)
   }
 
   /** As its head. A head that is a tail is damage. */
@@ -210,6 +220,7 @@ export class FrameTable {
   /** A page of a file whose kind was looked up for another page. */
   #knownFile(pfn: number): number | undefined {
     const memmap = this.#memmap
+    if (this.#tailBit !== undefined) return undefined
     if (!memmap.seek(pfn) || (memmap.u32(this.#at.head) & 1) === 1) return undefined
     return this.#files.get(
       mappingKey(memmap.u32(this.#at.mapping), memmap.u32(this.#at.mapping + 4)),

@@ -109,6 +109,11 @@ export class Pages {
     return this.#folios.infoIsMask
   }
 
+  /** The flag that marks a tail page, until 4.3; undefined for kernels that mark it otherwise. */
+  get tailBit(): number | undefined {
+    return this.#folios.tailBit
+  }
+
   /** The order of the folio whose head page is at an address: it has 2^order pages. */
   order(head: bigint): number {
     return this.#folios.order(head)

@@ -174,6 +174,31 @@ for (const kernel of old) {
       })
     })
 
+    it('counts what backs the guest, with kinds of its frames', () => {
+      withOld(kernel, (dump) => {
+        const coverage = dump.vm(vmmPid).coverage()
+        assert.deepEqual(
+          coverage.groupBy('state', 'kind').map(({ state, kind, bytes }) => [state, kind, bytes]),
+          [
+            ['unmapped', null, 0xffe000],
+            ['mapped', 'anon', 0x1000],
+            ['mapped', 'thp', 0x1000],
+          ],
+        )
+        assert.deepEqual(coverage.remarks, [])
+      })
+    })
+
+    it('leads from a host page back to the guest', () => {
+      withOld(kernel, (dump) => {
+        const who = dump.whoHas(head + 0x3010)
+        assert.deepEqual(
+          who.guests.map(({ gpa }) => gpa),
+          [0x1010],
+        )
+      })
+    })
+
     it('tells a page of hugetlb by the function that frees it', () => {
       const host = built(kernel.forms)
       const second = host.kernel.structPage(head / 4096 + 1)

@@ -26,7 +26,10 @@ describe('the package', () => {
     assert.deepEqual(Object.keys(manifest.dependencies).sort(), [
       '@jupyterlab/services',
       '@types/node',
+      'apache-arrow',
       'fzstd',
+      'hyparquet',
+      'hyparquet-writer',
       'ts-node',
       'typescript',
       'vega',

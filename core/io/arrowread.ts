@@ -2,7 +2,7 @@
 // Addresses out of Apache Arrow IPC, file or stream, batch by batch as they come.
 
 import type { FileHandle } from 'node:fs/promises'
-import type { RecordBatch } from 'apache-arrow'
+import type { Data, RecordBatch } from 'apache-arrow'
 import { type FileBytes } from '../dump/file.ts'
 import { DumpError, FormatError, UnsupportedError } from '../errors.ts'
 import { columnIn } from './columns.ts'
@@ -21,16 +21,10 @@ export async function* readArrow(
 ): AsyncGenerator<AddressBatch> {
   const { RecordBatchReader } = await import('apache-arrow')
   let bytesRead = 0
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    for await (const piece of source.pieces) {
-      bytesRead += piece.length
-      yield piece
-    }
-  }
   const file = form === 'file' ? await source.whole() : undefined
   const handle = file && handleOf(file, (end) => (bytesRead = Math.max(bytesRead, end)))
   const failed = (error: unknown): Error => {
-    if (error instanceof DumpError) return error
+    if (error instanceof DumpError && !(error instanceof FormatError)) return error
     const reason = error instanceof Error ? error.message : String(error)
     if (reason.includes('compressed')) {
       const what = `${source.name} is Arrow with compressed batches`
@@ -46,7 +40,7 @@ export async function* readArrow(
   try {
     const reader =
       handle === undefined
-        ? await RecordBatchReader.from(pieces())
+        ? await RecordBatchReader.from(asked(source, (bytes) => (bytesRead += bytes)))
         : await RecordBatchReader.from(handle)
     await reader.open()
     const names = reader.schema.fields.map(({ name }) => name)
@@ -68,6 +62,35 @@ export async function* readArrow(
     throw failed(error)
   } finally {
     file?.close()
+  }
+}
+
+/**
+ * A source as the package takes one. It says how many bytes it wants, and would wait for another piece before it gives
+ * out what it has exactly (apache-arrow 21, `fromAsyncIterable`): so it never gets more than it asked for, and at once.
+ */
+function asked(
+  { pieces }: ByteSource,
+  taken: (bytes: number) => void,
+): AsyncIterableIterator<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]()
+  let rest = new Uint8Array(0) as Uint8Array
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next(wanted?: unknown) {
+      const size = typeof wanted === 'number' && wanted >= 0 ? wanted : Infinity
+      while (rest.length === 0 && size > 0) {
+        const piece: IteratorResult<Uint8Array, unknown> = await iterator.next()
+        if (piece.done === true) return { done: true, value: undefined }
+        rest = piece.value
+      }
+      const value = rest.subarray(0, size)
+      rest = rest.subarray(value.length)
+      taken(value.length)
+      return { done: false, value }
+    },
   }
 }
 
@@ -95,12 +118,25 @@ interface Values {
 function valuesOf(batch: RecordBatch, place: number): BigUint64Array | Values {
   const vector = batch.getChildAt(place)
   if (vector === null) return new BigUint64Array(0)
+  for (const data of vector.data) checkRoom(data as Data)
   const [data, more] = vector.data
   if (vector.nullCount === 0 && more === undefined) {
     const numbers: unknown = data?.values
     if (numbers instanceof BigUint64Array) return numbers.subarray(0, vector.length)
   }
   return { length: vector.length, at: (i) => vector.get(i) as unknown }
+}
+
+/** The package believes how many rows a batch says it has: that many, if they are not there, would never end. */
+function checkRoom(data: Data): void {
+  const offsets = data.valueOffsets as ArrayLike<unknown> | undefined
+  const values = data.values as ArrayLike<unknown> | undefined
+  const room = Math.max(values?.length ?? 0, (offsets?.length ?? 1) - 1)
+  if (data.length <= room) return
+  throw new FormatError(
+    `the column has ${data.length} rows but values for ${room}`,
+    'RecordBatch.length',
+  )
 }
 
 function fill(filler: AddressFiller, values: Values, from: number, row: number): number {

@@ -14,7 +14,11 @@ const sources = join(root, 'test', 'fleet')
 const command = join(root, 'dist', 'kernel', 'command', 'main.js')
 
 function run(file: string, args: readonly string[], cwd = root): string {
-  const env = { ...process.env, QEMU_VTOP: `${process.execPath} ${command}`, PYTHONPATH: cwd }
+  const env = {
+    ...{ ...process.env, QEMU_VTOP: `${process.execPath} ${command}`, PYTHONPATH: cwd },
+    // Spark's workers are to be the same Python.
+    PYSPARK_PYTHON: join(venv, 'bin', 'python'),
+  }
   const { status, stdout, stderr, error } = spawnSync(file, args, {
     ...{ cwd, env, encoding: 'utf8', timeout: 900_000 },
   })

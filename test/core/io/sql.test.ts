@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -82,6 +82,9 @@ test('without DuckDB the error has the command, and nothing else needs it', () =
   try {
     cpSync(join(root, 'dist/core'), join(folder, 'core'), { recursive: true })
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+    // What core cannot do without.
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(join(root, 'node_modules/fzstd'), join(folder, 'node_modules/fzstd'))
     const code = `import { openDump, qemuVtop, sql } from './core/index.js'
       const dump = openDump(${JSON.stringify(join(root, 'notebooks/sample.kdump'))})
       const rows = qemuVtop(dump.vms[0], [0, 0x1000])

@@ -42,7 +42,10 @@ test('without arguments the help goes to stderr, with exit code 2', async () => 
 })
 
 const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  'an unknown verb': [['vtopp'], /^qemu-vtop: "vtopp" is not a verb; there are: vtop, info/],
+  'an unknown verb': [
+    ['vtopp'],
+    /^qemu-vtop: "vtopp" is not a verb; there are: vtop, translate, info/,
+  ],
   'a name that every object has': [['constructor'], /"constructor" is not a verb/],
   'the arguments of the old extension': [
     ['-g', '1', '-p', '0'],

@@ -84,7 +84,7 @@ export function rowsOf(columns: ResultColumns, rows: Uint32Array): ResultColumns
 }
 
 /** The values of a column with these numbers, put into `to`. */
-export function picked<A extends Uint8Array | Int16Array | Uint32Array>(
+export function picked<A extends Uint8Array | Int16Array | Int32Array | Uint32Array>(
   from: A,
   rows: Uint32Array,
   to: A,
@@ -93,8 +93,8 @@ export function picked<A extends Uint8Array | Int16Array | Uint32Array>(
   return to
 }
 
-/** As halves: no bigint is made. */
-function picked64(from: BigUint64Array, rows: Uint32Array): BigUint64Array {
+/** The same of a column of addresses. As halves: no bigint is made. */
+export function picked64(from: BigUint64Array, rows: Uint32Array): BigUint64Array {
   const to = new BigUint64Array(rows.length)
   const source = wordsOf(from)
   const target = wordsOf(to)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The way back for many addresses: a row for each, in the order of the input.
 
+import { picked, picked64 } from '../bulk/columns.ts'
 import { NO_ADDRESS } from '../bulk/states.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { whoHas } from './find.ts'
@@ -137,25 +138,20 @@ export class OwnerTable {
   /** The rows of some kinds: `table.filter('guest', 'slab')`. */
   filter(...kinds: readonly RowKind[]): OwnerTable {
     const wanted = new Set(kinds.map(kindCode))
-    const rows = this.kind.reduce<number[]>((kept, code, i) => {
-      if (wanted.has(code)) kept.push(i)
-      return kept
-    }, [])
-    const pick = <A extends { [i: number]: number | bigint }>(from: A, to: A): A => {
-      rows.forEach((row, i) => (to[i] = from[row] ?? 0))
-      return to
-    }
-    const { length } = rows
+    const all = new Uint32Array(this.length)
+    let count = 0
+    for (const [row, code] of this.kind.entries()) if (wanted.has(code)) all[count++] = row
+    const rows = all.subarray(0, count)
     return new OwnerTable(this.#back, {
-      hpa: pick(this.hpa, new BigUint64Array(length)),
-      kind: pick(this.kind, new Uint8Array(length)),
-      vm: pick(this.vm, new Int16Array(length)),
-      gpa: pick(this.gpa, new BigUint64Array(length)),
-      slot: pick(this.slot, new Int16Array(length)),
-      pid: pick(this.pid, new Int32Array(length)),
-      hva: pick(this.hva, new BigUint64Array(length)),
-      owners: pick(this.owners, new Uint32Array(length)),
-      index: pick(this.index, new Uint32Array(length)),
+      hpa: picked64(this.hpa, rows),
+      kind: picked(this.kind, rows, new Uint8Array(count)),
+      vm: picked(this.vm, rows, new Int16Array(count)),
+      gpa: picked64(this.gpa, rows),
+      slot: picked(this.slot, rows, new Int16Array(count)),
+      pid: picked(this.pid, rows, new Int32Array(count)),
+      hva: picked64(this.hva, rows),
+      owners: picked(this.owners, rows, new Uint32Array(count)),
+      index: picked(this.index, rows, new Uint32Array(count)),
     })
   }
 

@@ -11,28 +11,18 @@ import { answerOf, describeProcess } from './words.ts'
 
 const MOST_LINES = 20
 
-/** Who has the frame of a host physical address. Immutable. */
+/** Who has the frame of a host physical address. Immutable. What each fact is, `FrameFacts` says. */
 export class WhoHas implements FrameFacts {
-  /** The address that was asked for. */
   readonly hpa: number
-  /** What has the frame: of several owners the one that counts most. */
   readonly kind: OwnerKind
-  /** Every page of every guest that has it: several, when KSM or guests share it. */
   readonly guests: readonly GuestOwner[]
-  /** Every page of a process that has it, beside the memory of guests. */
   readonly processes: readonly ProcessOwner[]
-  /** The file whose page cache it is, also when it is mapped; else null. */
   readonly file: CachedFile | null
   readonly slab: SlabFrame | null
-  /** The free block of the buddy allocator, or null. */
   readonly free: FreeBlock | null
-  /** Its `struct page`, or null when there is none or the dump lacks it. */
   readonly page: Page | null
-  /** What the kernel's map of physical memory (/proc/iomem) has there, from the widest to the narrowest. */
   readonly resources: readonly string[]
-  /** The steps that led to the answer, one sentence each. */
   readonly how: readonly string[]
-  /** What could not be read, so that an owner may be missing; empty for a whole dump. */
   readonly remarks: readonly string[]
 
   /** @internal */

@@ -9,7 +9,16 @@ import { isMade, lab, labHosts, labWork, madeHost, ownProfiles, quickHosts } fro
 
 /** What the lab's scripts run. */
 const programs = [
-  ...['python3', 'qemu-system-x86_64', 'apt-get', 'dpkg-deb', 'busybox', 'cpio', 'depmod'],
+  ...[
+    'python3',
+    'timeout',
+    'qemu-system-x86_64',
+    'apt-get',
+    'dpkg-deb',
+    'busybox',
+    'cpio',
+    'depmod',
+  ],
   ...['mke2fs', 'gcc', 'objcopy', 'xz'],
 ]
 /** Firmware of the inner machines. */
@@ -22,6 +31,9 @@ function whyNot(): string | undefined {
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   return existsSync(firmware) ? undefined : `not installed: seabios (${firmware})`
 }
+
+/** Seconds for one step; two minutes are usual. */
+const LIMIT = '480'
 
 /** The lab's scripts with our hosts and scenarios beside its own: what lies outside the project stays as it is. */
 function copyOfLab(): string {
@@ -39,10 +51,13 @@ function copyOfLab(): string {
 function runLab(copy: string, verb: 'fetch' | 'all', key: string): string | undefined {
   const args = ['lab.py', verb, key, '--out', madeHost(key)]
   const env = { ...process.env, LAB_WORK: join(labWork, 'work') }
-  const { status, stdout, stderr } = spawnSync('python3', args, {
-    ...{ cwd: copy, env, encoding: 'utf8', maxBuffer: 64 << 20, timeout: 900_000 },
+  // With its children: a machine that hangs must not outlive the run.
+  const { status, stdout, stderr } = spawnSync('timeout', ['-k', '10', LIMIT, 'python3', ...args], {
+    ...{ cwd: copy, env, encoding: 'utf8', maxBuffer: 64 << 20 },
   })
-  return status === 0 ? undefined : (stdout + stderr).split('\n').slice(-30).join('\n')
+  if (status === 0) return undefined
+  const end = (stdout + stderr).split('\n').slice(-30).join('\n')
+  return status === 124 ? `${end}\nended after ${LIMIT} s` : end
 }
 
 /** Makes one host; false when what should have made it went wrong. */
@@ -60,6 +75,8 @@ function make(copy: string, key: string): boolean {
   for (const name of ['dump.elf', 'vda.raw', 'vdb.raw', 'initramfs']) {
     rmSync(join(labWork, 'work', key, name), { recursive: true, force: true })
   }
+  // Half a host is not to be taken for one.
+  if (problem !== undefined) rmSync(madeHost(key), { recursive: true, force: true })
   const seconds = Math.round((Date.now() - started) / 1000)
   process.stdout.write(`host ${key}: ${problem ?? 'made'} in ${seconds} s\n`)
   return problem === undefined
@@ -77,8 +94,9 @@ if (reason !== undefined) process.stdout.write(`no host is made: ${reason}\n`)
 else {
   const copy = copyOfLab()
   const keys = wanted.length > 0 ? wanted : quickHosts.filter((key) => !isMade(key))
-  // A host that ends before its sum is a failure.
-  if (!keys.every((key) => make(copy, key))) process.exit(1)
+  const made = keys.filter((key) => make(copy, key))
+  // One that was asked for by name must be there. Where a machine cannot make one, its tests are skipped, and say so.
+  if (wanted.length > made.length) process.exit(1)
 }
 const runner = ['--enable-source-maps', join(root, 'dist', 'test', 'run.js'), '--lab']
 process.exitCode = spawnSync(process.execPath, runner, { stdio: 'inherit' }).status ?? 1

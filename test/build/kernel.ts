@@ -216,6 +216,7 @@ export class BuiltKernel {
         sizes.push([name, 8])
       }
     }
+    if (isOld) sizes.push(['init_mm', this.types.sizeOf('mm_struct') ?? 0])
     this.#symbols.set('_stext', stext)
     this.#symbols.set('mwriteprotect_range', stext + 0x100n)
     this.#symbols.set('pte_mkwrite', stext + 0x200n)

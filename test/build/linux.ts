@@ -90,6 +90,7 @@ export class BuiltHost {
     const kvms = [...this.#tasks.values()].flatMap(({ vms }) => vms.map(({ kvm }) => kvm))
     const vms = kvms.map((kvm) => this.kernel.member('kvm', kvm, 'vm_list'))
     this.kernel.ring([this.kernel.symbol('vm_list'), ...vms])
+    if (description.beforeL1tf === true) this.#swappedMms()
     for (const frame of description.frames ?? []) this.frame(frame)
     this.swaps = (description.swaps ?? []).map((swap, type) => this.#swap(swap, type))
   }
@@ -99,6 +100,12 @@ export class BuiltHost {
     const task = this.#tasks.get(pid)
     if (task === undefined) throw new Error(`no task ${pid}`)
     return task
+  }
+
+  /** init_mm.mmlist: every mm that something was swapped out of, by which old kernels' entries are told. */
+  #swappedMms(): void {
+    const mms = [this.kernel.symbol('init_mm'), ...[...this.#tasks.values()].map(({ mm }) => mm)]
+    this.kernel.ring(mms.map((mm) => this.kernel.member('mm_struct', mm, 'mmlist')))
   }
 
   /** Takes the page at a host physical address out of the dump. */

@@ -46,6 +46,7 @@ export const slotTexts: Readonly<Record<SlotForm, SlotText>> = {
         unsigned short as_id;
         short id;
         unsigned int flags;
+        unsigned long *dirty_bitmap;
       };
       struct kvm_memslots {
         unsigned long generation;

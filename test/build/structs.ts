@@ -82,6 +82,7 @@ const processes = (vmaStore: string) => `
     ${vmaStore};
     struct task_struct *owner;
     unsigned long *pgd;
+    struct list_head mmlist;
   };
 `
 

@@ -25,7 +25,8 @@ export function addVcpus(
     const vcpu = kernel.make('kvm_vcpu', { kvm, vcpu_id: id, cpu: -1, ...members })
     kernel.set('kvm', kvm, { [`vcpus[${i}]`]: vcpu })
     if (pid !== undefined) {
-      const link = kernel.member('task_struct', built.task(pid).task, 'pid_links[0]')
+      const links = kernel.forms.era === 'today' ? 'pid_links[0]' : 'pids[0].node'
+      const link = kernel.member('task_struct', built.task(pid).task, links)
       const struct = kernel.make('pid', { 'tasks[0].first': link, 'numbers[0].nr': pid })
       kernel.set('kvm_vcpu', vcpu, { pid: struct })
     }

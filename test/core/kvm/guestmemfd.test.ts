@@ -4,34 +4,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { qemuVtop } from '../../../core/index.ts'
+import { addGuestMemfd, folioHpa, GUEST_MEMFD } from '../../build/guestmemfd.ts'
 import { type BuiltHost } from '../../build/linux.ts'
 import { guestHpa, guestSlot, hostWithVms, vmmPid, withDump } from '../../build/smallhost.ts'
 
-const GUEST_MEMFD = 4
 const GMEM_ONLY = 0x20000
-/** A folio of four frames, and its place in the file: pages 8 to 11. */
-const folioHpa = 0x20000000
 
-/** A guest whose frames 2, 4 and 5 are private, in a file that begins four pages before the slot does. */
+/** A guest with private pages in its one memslot. */
 function confidential(flags = GUEST_MEMFD): BuiltHost {
   const built = hostWithVms({ slots: [{ ...guestSlot, flags }] })
-  const { kernel } = built
-  const [vm] = built.task(vmmPid).vms
-  const [slot] = vm?.slots ?? []
-  assert.ok(vm && slot !== undefined)
-  const attributes = kernel.make('xa_node', { shift: 0 })
-  // Values: bit 3 is private, shifted by one, and bit 0 that it is a value. Frame 6 has another attribute.
-  for (const gfn of [2, 4, 5]) kernel.set('xa_node', attributes, { [`slots[${gfn}]`]: 0x11 })
-  kernel.set('xa_node', attributes, { 'slots[6]': 0x3 })
-  kernel.set('kvm', vm.kvm, { 'mem_attr_array.xa_head': attributes + 2n })
-  const head = built.frame({ hpa: folioHpa, order: 2 })
-  const pages = kernel.make('xa_node', { shift: 0, 'slots[8]': head })
-  // The other slots of a large folio say where its first one is: xa_mk_sibling of include/linux/xarray.h.
-  for (const index of [9, 10, 11])
-    kernel.set('xa_node', pages, { [`slots[${index}]`]: (8 << 2) | 2 })
-  const i_mapping = kernel.make('address_space', { 'i_pages.xa_head': pages + 2n })
-  const file = kernel.make('file', { f_inode: kernel.make('inode', { i_mapping }) })
-  kernel.set('kvm_memory_slot', slot, { 'gmem.file': file, 'gmem.pgoff': 4 })
+  addGuestMemfd(built, vmmPid)
   return built
 }
 

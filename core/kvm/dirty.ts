@@ -2,7 +2,7 @@
 // Dirty logging: which frames of a memslot the guest wrote to since its VMM last asked.
 
 import { PAGE_SIZE } from '../dump/format.ts'
-import { CorruptError, FaultError, ifThere } from '../errors.ts'
+import { CorruptError, FaultError, ifThere, MissingError } from '../errors.ts'
 import { layout, optional, pointer, uint } from '../types/layout.ts'
 import { GfnSet } from './gfnset.ts'
 import { type Memslot } from './memslots/memslot.ts'
@@ -49,7 +49,7 @@ export class DirtyLog {
 
   /**
    * The frames of a slot that are logged as written, out of its bitmap and the rings of the vCPUs; null when KVM does
-   * not log that slot. Throws FaultError when the bitmap is not in the dump.
+   * not log that slot. Throws FaultError when the bitmap is not in the dump, MissingError when its place is not known.
    */
   of(slot: Memslot, vcpus: () => HaveRings): GfnSet | null {
     const { space } = this.#host
@@ -67,9 +67,19 @@ export class DirtyLog {
     const all = bitmap === 0n ? new Uint8Array(bytes) : space.bytes(bitmap, bytes)
     const rings = this.#rings(slot, vcpus, npages, all)
     const isLogged = bitmap !== 0n || (rings !== undefined && (slot.flagBits & 1) === 1)
-    if (!isLogged) return null
+    if (!isLogged) {
+      this.#checkKnown(slot)
+      return null
+    }
     const bits = skipped === 0 ? all : shifted(all, skipped, slot.npages)
     return new GfnSet(slot.baseGfn, slot.npages, bits, rings ?? [])
+  }
+
+  /** A slot that KVM is to log has a bitmap or rings. Without either, types that are known in part do not tell of it. */
+  #checkKnown({ flagBits }: Memslot): void {
+    const member = 'kvm_memory_slot.dirty_bitmap'
+    const why = this.#slot.has('bitmap') ? undefined : this.#host.types.whyMissing?.(member)
+    if (why !== undefined && (flagBits & 1) === 1) throw new MissingError('member', member, why)
   }
 
   /** Adds what is in the rings; gives what of them is missing, or undefined when there are none. */

@@ -302,7 +302,8 @@ export class Vm {
 
   /**
    * The frames of a memslot that the guest wrote to since its VMM last asked, out of the slot's dirty bitmap and the
-   * dirty rings of the vCPUs. Null when KVM does not log this slot. Throws FaultError when the bitmap is not in the dump.
+   * dirty rings of the vCPUs. Null when KVM does not log this slot. Throws FaultError when the bitmap is not in the dump,
+   * MissingError when types that were inferred do not tell where it is.
    */
   dirtyGfns(slot: Memslot): GfnSet | null {
     return this.#vms.dirtyLog.of(slot, () => this.vcpus)

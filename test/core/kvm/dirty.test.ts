@@ -157,4 +157,22 @@ for (const kernel of kernels) {
       dump.close()
     }
   })
+
+  it(
+    `the slots of ${kernel} that QEMU logs have no set, but a reason, where types are inferred`,
+    { skip },
+    () => {
+      const dump = openDump(path, { types: 'inferred' })
+      try {
+        for (const vm of dump.vms) {
+          for (const slot of vm.memslots) {
+            if ((slot.flagBits & 1) === 0) assert.equal(vm.dirtyGfns(slot), null)
+            else assert.throws(() => vm.dirtyGfns(slot), /no member 'kvm_memory_slot.dirty_bitmap'/)
+          }
+        }
+      } finally {
+        dump.close()
+      }
+    },
+  )
 }

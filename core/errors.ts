@@ -168,10 +168,18 @@ export class CorruptError extends DumpError {
   readonly structure: string
   /** The address where the walk stopped. */
   readonly address: number | bigint
+  /** What is wrong, without structure and address. */
+  readonly problem: string
 
   constructor(structure: string, address: number | bigint, problem: string) {
     super('corrupt-structure', `${structure} at ${hex(address)}: ${problem}`)
     this.structure = structure
     this.address = address
+    this.problem = problem
+  }
+
+  /** The same, with what the structure was wanted for behind its text. */
+  neededFor(what: string): CorruptError {
+    return new CorruptError(this.structure, this.address, `${this.problem} (needed for ${what})`)
   }
 }

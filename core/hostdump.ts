@@ -18,7 +18,8 @@ import { type Bases, Host, type TypeSource } from './linux/host.ts'
 import { Linux } from './linux/linux.ts'
 import { readOpening, readTables } from './linux/opening/opening.ts'
 import { type SwapDevices } from './linux/swap/swap.ts'
-import { type Task, type TaskList, taskList, Tasks } from './linux/task.ts'
+import { listOf } from './linux/partial.ts'
+import { type Task, type TaskList, Tasks } from './linux/task.ts'
 import { whoHas } from './reverse/find.ts'
 import { ownersOf } from './reverse/ownersof.ts'
 import { type OwnerTable } from './reverse/ownertable.ts'
@@ -137,12 +138,12 @@ export class HostDump {
   }
 
   /**
-   * All processes, pid 0 first, then in the kernel's order. Threads: `task.threads`. When some are not in the dump,
-   * `lost` says so.
+   * All processes, pid 0 first, then in the kernel's order. Threads: `task.threads`. When some cannot be read, `lost`
+   * says why.
    */
   tasks(): TaskList<Vm> {
-    const { tasks, fault } = this.#taskFinder.known()
-    return taskList(tasks, fault)
+    const { tasks, damage } = this.#taskFinder.known()
+    return listOf(tasks, 'processes', damage)
   }
 
   /**
@@ -220,9 +221,11 @@ export class HostDump {
     const found = symbols.address(name)
     if (found !== undefined) return found
     for (const module of modules.list()) {
+      if (module.state !== 'live') continue
       const address = modules.symbol(module.name, name)
       if (address !== undefined) return address
     }
+    modules.checkWhole(`symbol ${name}`)
     throw new MissingError('symbol', name, 'the kernel and its modules', symbols.near(name))
   }
 

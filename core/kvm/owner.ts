@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Whose memory a virtual machine has, when the page of its `struct kvm` that tells is missing.
 
-import { FaultError, ifThere } from '../errors.ts'
 import { chainNodes } from '../linux/list.ts'
+import { ifSound, isDamage } from '../linux/partial.ts'
 import { type Task, type Tasks } from '../linux/task.ts'
 import { address, layout, pointer } from '../types/layout.ts'
 
@@ -30,10 +30,10 @@ export function ownerByNotifier<V>(tasks: Tasks<V>, kvm: bigint): Task<V> | unde
     for (const node of chainNodes(space, first, `${name}.list`)) if (node === wanted) return true
     return false
   }
-  const found = ifThere(() => {
+  const found = ifSound(() => {
     for (const process of tasks.processes())
-      if (ifThere(() => owns(process)) === true) return process
+      if (ifSound(() => owns(process)) === true) return process
     return undefined
   })
-  return found instanceof FaultError ? undefined : found
+  return isDamage(found) ? undefined : found
 }

@@ -2,7 +2,8 @@
 // vCPUs: the processors of a virtual machine, each run by a thread of its VMM.
 
 import { hex } from '../bytes/hex.ts'
-import { CorruptError, FaultError, ifThere } from '../errors.ts'
+import { CorruptError } from '../errors.ts'
+import { type Damage, ifSound, isDamage, isGap } from '../linux/partial.ts'
 import { type Task, type Tasks } from '../linux/task.ts'
 import { XArrays } from '../linux/xarray.ts'
 import { address, arrayLength, int, layout, optional, pointer } from '../types/layout.ts'
@@ -70,7 +71,7 @@ export class Vcpus<V> {
     this.#limit = arrayLength(types, 'kvm', 'vcpus') ?? VCPU_LIMIT
   }
 
-  /** The vCPUs of a `struct kvm` in the order of their creation. Throws FaultError when nobody can say how many there are. */
+  /** The vCPUs of a `struct kvm` in the order of their creation. Throws when nobody can say how many there are, or when damage leaves none. */
   of(kvm: bigint): VcpuList<V> {
     const { space } = this.tasks.host
     const { online, vcpus } = this.#kvm.at(space, kvm)
@@ -80,14 +81,18 @@ export class Vcpus<V> {
     }
     const found: Vcpu<V>[] = []
     const lost: string[] = []
+    let damage: Damage | undefined
     for (let index = 0; index < online; index++) {
-      const vcpu = ifThere(() => {
+      const vcpu = ifSound(() => {
         const at = this.#xarrays?.load(vcpus, index) ?? space.u64(vcpus + BigInt(index * 8))
         return this.#at(kvm, index, at)
       })
-      if (vcpu instanceof FaultError) lost.push(`vCPU ${index}: ${vcpu.message}`)
-      else found.push(vcpu)
+      if (isDamage(vcpu)) {
+        lost.push(`vCPU ${index}: ${vcpu.message}`)
+        if (!isGap(vcpu)) damage ??= vcpu
+      } else found.push(vcpu)
     }
+    if (damage !== undefined && found.length === 0) throw damage
     const list = Object.defineProperty(found, 'lost', { value: Object.freeze(lost) })
     return Object.freeze(list) as unknown as VcpuList<V>
   }

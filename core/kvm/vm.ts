@@ -6,6 +6,7 @@ import { PAGE_SIZE } from '../dump/format.ts'
 import { CorruptError, FaultError, MissingError, TaskError, ifThere } from '../errors.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type BrokenList, listFromBothEnds } from '../linux/list.ts'
+import { ifSound, isDamage, isGap } from '../linux/partial.ts'
 import { type Task, type Tasks } from '../linux/task.ts'
 import { type UserSpace } from '../space/uva.ts'
 import { address, layout, optional, pointer, uint } from '../types/layout.ts'
@@ -23,8 +24,8 @@ import { type VcpuList, Vcpus } from './vcpu.ts'
 /** The dentry name of a virtual machine's file (virt/kvm/kvm_main.c), where kvm's symbols cannot be read. */
 const VM_FILE = 'anon_inode:kvm-vm'
 
-const FROM_END = 'found from the end of vm_list, a page of which is not in the dump'
-const FROM_FILES = 'found in the files of its process: a page of vm_list is not in the dump'
+const FROM_END = 'found from the end of vm_list, which cannot be followed from its start'
+const FROM_FILES = 'found in the files of its process: vm_list cannot be followed to its end'
 const FROM_LIST = 'found on vm_list by its memory: files of its process are not in the dump'
 const FROM_NOTIFIER =
   'kvm.mm is not in the dump: the process is the one whose memory has the notifier of this virtual machine'
@@ -66,8 +67,9 @@ export class Vms {
   }
 
   /**
-   * All virtual machines on KVM's list. Empty when kvm is not loaded. When pages of the list are missing, it is followed
-   * from its end too, and then the files of all tasks are looked at; who may be left out is told in `lost`.
+   * All virtual machines on KVM's list. Empty when kvm is not loaded. When the list cannot be followed, that is done
+   * from its end too, and then the files of all tasks are looked at; who may be left out is told in `lost`. Throws
+   * FaultError or CorruptError when the list is damaged and none is found.
    */
   all(): VmList {
     const { host } = this.linux
@@ -78,12 +80,14 @@ export class Vms {
     }
     const list = listFromBothEnds(host.space, head, 'vm_list')
     const { vms, lost } = this.#read(list)
-    if (list.isWhole) return vmList(vms, lost)
+    const { fault } = list
+    if (fault === undefined || list.isWhole) return vmList(vms, lost)
     const all = new Set([...vms, ...this.#ofAllTasks()])
-    const problem = list.fault?.message ?? ''
+    if (all.size === 0 && !isGap(fault)) throw fault
+    const where = isGap(fault) ? 'has a gap' : 'is damaged'
     return vmList(
       [...all],
-      [...lost, `vm_list has a gap, in which there may be more virtual machines: ${problem}`],
+      [...lost, `vm_list ${where}, in which there may be more virtual machines: ${fault.message}`],
     )
   }
 
@@ -92,7 +96,7 @@ export class Vms {
     const lost: string[] = []
     for (const [i, node] of list.nodes.entries()) {
       const kvm = node - BigInt(this.#kvm.offset('list'))
-      const vm = ifThere(() =>
+      const vm = ifSound(() =>
         this.at(kvm, undefined, how ?? (i < list.reached ? undefined : FROM_END)),
       )
       if (vm instanceof Vm) vms.push(vm)
@@ -113,9 +117,10 @@ export class Vms {
 
   /** What the tasks hold open, as far as it can be read. */
   *#ofAllTasks(): Generator<Vm> {
-    for (const process of this.tasks.processes()) {
-      const vms = ifThere(() => this.#held(process, FROM_FILES))
-      if (!(vms instanceof FaultError)) yield* vms
+    const tasks = ifSound(() => this.tasks.known().tasks)
+    for (const process of isDamage(tasks) ? [] : tasks) {
+      const vms = ifSound(() => this.#held(process, FROM_FILES))
+      if (!isDamage(vms)) yield* vms
     }
   }
 
@@ -140,7 +145,7 @@ export class Vms {
   #held(task: Task<Vm>, how?: string): Vm[] {
     const found: Vm[] = []
     const who = `(pid:${task.pid} task:${task.address.toString(16)})`
-    for (const file of task.files) {
+    for (const file of task.eachFile()) {
       if (!this.#isVmFile(file)) continue
       if (file.privateData === 0n) {
         throw new TaskError('no-vm', `failed to get information of qemu process${who}`)

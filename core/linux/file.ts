@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Open files of a process, with their paths as the kernel prints them.
 
-import { CorruptError } from '../errors.ts'
+import { CorruptError, FaultError, ifThere } from '../errors.ts'
 import { layout, pointer, uint } from '../types/layout.ts'
 import { type Host } from './host.ts'
 import { Paths } from './path.ts'
@@ -42,7 +42,10 @@ export class Files {
     })
   }
 
-  /** The open files of a `files_struct`, by descriptor. Throws CorruptError when its table cannot be. */
+  /**
+   * The open files of a `files_struct`, by descriptor. Throws CorruptError when its table cannot be, and FaultError behind
+   * the others when the page of one is not in the dump.
+   */
   *of(files: bigint): Generator<OpenFile> {
     const { space } = this.#host
     const table = this.#table.at(space, this.#files.at(space, files).table)
@@ -51,10 +54,15 @@ export class Files {
       const problem = `is ${table.count}; wanted a multiple of 64 up to ${DESCRIPTOR_LIMIT}`
       throw new CorruptError('fdtable.max_fds', table.address, problem)
     }
+    let gap: FaultError | undefined
     for (let fd = 0; fd < table.count; fd++) {
       const address = space.u64(table.files + BigInt(fd * 8))
-      if (address !== 0n) yield this.#open(fd, address)
+      if (address === 0n) continue
+      const file = ifThere(() => this.#open(fd, address))
+      if (file instanceof FaultError) gap ??= file
+      else yield file
     }
+    if (gap !== undefined) throw gap
   }
 
   /** The path of a `struct file`. */

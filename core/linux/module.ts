@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Loaded kernel modules: where they lie, their symbols and their types.
 
-import { CorruptError, FaultError, FormatError, ifThere } from '../errors.ts'
+import { CorruptError, FormatError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 import { type Symbols } from '../symbols/table.ts'
 import { BtfTypes, readBtf } from '../types/btf.ts'
@@ -9,6 +9,7 @@ import { address, arrayLength, bytes, layout, pointer, uint } from '../types/lay
 import { type Types } from '../types/type.ts'
 import { knownNodes, listNodes } from './list.ts'
 import { ModuleSymbols } from './modulesymbols.ts'
+import { type Damage, ifSound, isDamage, listOf, type PartialList } from './partial.ts'
 
 /** What modules are read from: the kernel's memory, and its own symbols and types. */
 export interface ModuleContext {
@@ -42,7 +43,7 @@ const MAX_BTF_BYTES = 64 << 20
 /** The modules of one kernel. Each part is read when it is first asked for. */
 export class Modules {
   readonly #context: ModuleContext
-  #known: { modules: readonly Module[]; fault: FaultError | undefined } | undefined
+  #known: { modules: PartialList<Module>; damage: Damage | undefined } | undefined
   readonly #symbols = new Map<string, ModuleSymbols>()
   readonly #types = new Map<string, Types | undefined>()
 
@@ -51,22 +52,26 @@ export class Modules {
   }
 
   /**
-   * All modules, the newest first as in /proc/modules. Empty for a kernel that was built without modules. Throws
-   * FaultError when some are not in the dump.
+   * All modules, the newest first as in /proc/modules; `lost` says why there can be more. Empty for a kernel that was
+   * built without modules. Throws FaultError or CorruptError when not even the first can be read.
    */
-  list(): readonly Module[] {
-    const { modules, fault } = (this.#known ??= this.#readList())
-    if (fault !== undefined) throw fault
-    return modules
+  list(): PartialList<Module> {
+    this.#known ??= this.#readList()
+    return this.#known.modules
   }
 
-  /** The live module of a name, or undefined. Throws FaultError when it is perhaps one that the dump lacks. */
+  /** Throws when the list is not whole: what was looked for, `what`, can be in a module that cannot be read. */
+  checkWhole(what: string): void {
+    const { damage } = (this.#known ??= this.#readList())
+    if (damage !== undefined) throw damage.neededFor(what)
+  }
+
+  /** The live module of a name, or undefined. Throws FaultError or CorruptError when it is perhaps one that cannot be read. */
   find(name: string): Module | undefined {
     // The kernel writes names with underscores, files and people also with dashes.
     const wanted = name.replaceAll('-', '_')
-    const { modules, fault } = (this.#known ??= this.#readList())
-    const found = modules.find((module) => module.name === wanted && module.state === 'live')
-    if (found === undefined && fault !== undefined) throw fault
+    const found = this.list().find((module) => module.name === wanted && module.state === 'live')
+    if (found === undefined) this.checkWhole(`module ${wanted}`)
     return found
   }
 
@@ -101,10 +106,10 @@ export class Modules {
     return this.#types.get(module.name)
   }
 
-  #readList(): { modules: readonly Module[]; fault: FaultError | undefined } {
+  #readList(): { modules: PartialList<Module>; damage: Damage | undefined } {
     const { space, symbols, types } = this.#context
     const head = symbols.address('modules')
-    if (head === undefined) return { modules: [], fault: undefined }
+    if (head === undefined) return { modules: listOf([], 'modules', undefined), damage: undefined }
     const fields = layout(types, 'module', {
       list: address('list'),
       name: bytes('name'),
@@ -113,7 +118,7 @@ export class Modules {
     const extent = moduleExtent(this.#context)
     const offset = BigInt(fields.offset('list'))
     const modules: Module[] = []
-    let fault: FaultError | undefined
+    let damage: Damage | undefined
     const read = (node: bigint): void => {
       const record = fields.at(space, node - offset)
       const state = states[record.state]
@@ -123,18 +128,17 @@ export class Modules {
       const name = Buffer.from(record.name).toString('utf8').replace(/\0.*$/s, '')
       modules.push(new LoadedModule(name, record.address, state, extent))
     }
-    try {
+    const end = ifSound(() => {
       for (const node of knownNodes(space, head, 'module.list')) {
-        const problem = ifThere(() => {
+        const problem = ifSound(() => {
           read(node)
         })
-        if (problem instanceof FaultError) fault ??= problem
+        if (isDamage(problem)) damage ??= problem
       }
-    } catch (error) {
-      if (!(error instanceof FaultError) || !error.isGap) throw error
-      fault ??= error
-    }
-    return { modules, fault }
+    })
+    if (isDamage(end)) damage ??= end
+    if (damage !== undefined && modules.length === 0) throw damage
+    return { modules: listOf(modules, 'modules', damage), damage }
   }
 
   #readTypes(module: Module): Types | undefined {

@@ -40,7 +40,7 @@ export class RbTrees {
    */
   *nodes(top: bigint, what: string, limit: number): Generator<bigint> {
     const above: { address: bigint; right: bigint }[] = []
-    let count = 0
+    const given = new Set<bigint>()
     let node = top
     while (node !== 0n || above.length > 0) {
       while (node !== 0n) {
@@ -53,7 +53,10 @@ export class RbTrees {
       }
       const next = above.pop()
       if (next === undefined) return
-      if (++count > limit) throw new CorruptError(what, next.address, `more than ${limit} nodes`)
+      if (given.has(next.address)) throw new CorruptError(what, next.address, 'comes twice: a loop')
+      if (given.size >= limit)
+        throw new CorruptError(what, next.address, `more than ${limit} nodes`)
+      given.add(next.address)
       yield next.address
       node = next.right
     }

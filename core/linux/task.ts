@@ -2,14 +2,15 @@
 // Tasks: the processes and threads of the dumped host.
 
 import { hex, parseAddress } from '../bytes/hex.ts'
-import { CorruptError, FaultError, ifThere, TaskError } from '../errors.ts'
+import { CorruptError, FaultError, TaskError } from '../errors.ts'
 import { UserSpace } from '../space/uva.ts'
 import { address, bytes, int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
 import { structView, type StructOf } from '../types/view.ts'
 import { type OpenFile } from './file.ts'
 import { type Host } from './host.ts'
 import { type Linux } from './linux.ts'
-import { knownNodes, listNodes } from './list.ts'
+import { knownNodes } from './list.ts'
+import { type Damage, ifSound, isDamage, listOf, type PartialList, partialList } from './partial.ts'
 import { Pids } from './pids.ts'
 import { type Vma } from './vma.ts'
 
@@ -60,41 +61,45 @@ export class Tasks<V> {
   }
 
   /**
-   * The processes in the kernel's order: init_task (pid 0) first, then the list of thread group leaders. When some are
-   * not in the dump, FaultError is thrown behind all that are.
+   * The processes in the kernel's order: init_task (pid 0) first, then the list of thread group leaders. When some
+   * cannot be read, FaultError or CorruptError is thrown behind all that can.
    */
   *processes(): Generator<Task<V>> {
     const init = this.host.symbol('init_task')
     yield this.at(init)
     const offset = BigInt(this.#task.offset('tasks'))
-    let fault: FaultError | undefined
-    for (const node of knownNodes(this.host.space, init + offset, 'task_struct.tasks')) {
-      try {
-        yield this.at(node - offset)
-      } catch (error) {
-        if (!(error instanceof FaultError) || !error.isGap) throw error
-        fault ??= error
-      }
-    }
-    if (fault !== undefined) throw fault
+    yield* this.#linked(knownNodes(this.host.space, init + offset, 'task_struct.tasks'), offset)
   }
 
-  /** The processes that are in the dump, up to the first that is wanted, and the first fault among the others. */
+  /** The tasks that hang on a list by the member at `offset`; what cannot be read is told behind the others. */
+  *#linked(nodes: Iterable<bigint>, offset: bigint): Generator<Task<V>> {
+    let damage: Damage | undefined
+    for (const node of nodes) {
+      const task = ifSound(() => this.at(node - offset))
+      if (task instanceof Task) yield task
+      else damage ??= task
+    }
+    if (damage !== undefined) throw damage
+  }
+
+  /** The processes that can be read, up to the first that is wanted, and the first problem among the others. */
   known(isWanted: (task: Task<V>) => boolean = () => false): {
     tasks: readonly Task<V>[]
-    fault: FaultError | undefined
+    damage: Damage | undefined
   } {
     const tasks: Task<V>[] = []
-    const fault = ifThere(() => {
+    const damage = ifSound(() => {
       for (const process of this.processes()) {
         tasks.push(process)
-        if (isWanted(process)) return
+        if (isWanted(process)) break
       }
+      return undefined
     })
-    return { tasks, fault: fault instanceof FaultError ? fault : undefined }
+    if (damage !== undefined && tasks.length === 0) throw damage
+    return { tasks, damage }
   }
 
-  /** The threads of a process, its leader among them. */
+  /** The threads of a process, its leader among them. What cannot be read is thrown behind those that can. */
   *threads(process: Task<V>): Generator<Task<V>> {
     const record = this.#task.at(this.host.space, process.address)
     const head = this.#signal.at(this.host.space, record.signal).threads
@@ -103,14 +108,10 @@ export class Tasks<V> {
       // Until 3.13 the threads were a ring without a head.
       yield process
       const own = process.address + offset
-      for (const node of listNodes(this.host.space, own, 'task_struct.thread_group')) {
-        yield this.at(node - offset)
-      }
+      yield* this.#linked(knownNodes(this.host.space, own, 'task_struct.thread_group'), offset)
       return
     }
-    for (const node of listNodes(this.host.space, head, 'signal_struct.thread_head')) {
-      yield this.at(node - offset)
-    }
+    yield* this.#linked(knownNodes(this.host.space, head, 'signal_struct.thread_head'), offset)
   }
 
   /** The task at the address of a `task_struct`, unchecked. */
@@ -127,13 +128,14 @@ export class Tasks<V> {
     const address = isPid ? undefined : parseAddress(selector)
     const quick = isPid ? this.#byNumber(Number(selector)) : undefined
     if (quick !== undefined) return quick
+    const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
+    const is = (task: Task<V>) => (isPid ? task.pid === Number(selector) : task.address === address)
     const { found, unread } =
       isPid || address !== undefined
-        ? this.#search((task) => (isPid ? task.pid === Number(selector) : task.address === address))
+        ? this.#search(is, `task ${given}`)
         : { found: undefined, unread: 0 }
     if (found !== undefined) return found
-    const given = typeof selector === 'bigint' ? hex(selector) : String(selector)
-    const but = unread === 0 ? '' : ` (the threads of ${unread} processes are not in this dump)`
+    const but = unread === 0 ? '' : ` (not all threads of ${unread} processes can be read)`
     throw new TaskError('no-such-task', `invalid task or pid value: ${given}${but}`)
   }
 
@@ -145,14 +147,20 @@ export class Tasks<V> {
       const task = address === undefined ? undefined : this.at(address)
       return task?.pid === pid ? task : undefined
     } catch (error) {
-      if (error instanceof FaultError || error instanceof CorruptError) return undefined
+      if (isDamage(error)) return undefined
       throw error
     }
   }
 
-  /** Looks at processes first, then at threads. `unread` counts processes whose threads the dump lacks. */
-  #search(is: (task: Task<V>) => boolean): { found: Task<V> | undefined; unread: number } {
-    const { tasks, fault } = this.known(is)
+  /**
+   * Looks at processes first, then at threads. `unread` counts processes of whose threads some cannot be read. `what` is
+   * looked for.
+   */
+  #search(
+    is: (task: Task<V>) => boolean,
+    what: string,
+  ): { found: Task<V> | undefined; unread: number } {
+    const { tasks, damage } = this.known(is)
     const last = tasks.at(-1)
     if (last !== undefined && is(last)) return { found: last, unread: 0 }
     let unread = 0
@@ -161,12 +169,12 @@ export class Tasks<V> {
       try {
         for (const thread of this.threads(process)) if (is(thread)) return { found: thread, unread }
       } catch (error) {
-        if (!(error instanceof FaultError)) throw error
+        if (!isDamage(error)) throw error
         unread++
       }
     }
-    // It can be one of those that the dump lacks.
-    if (fault !== undefined) throw fault
+    // It can be one of those that cannot be read.
+    if (damage !== undefined) throw damage.neededFor(what)
     return { found: undefined, unread }
   }
 
@@ -174,8 +182,12 @@ export class Tasks<V> {
   ofMm(mm: bigint): Task<V> | undefined {
     const owner = this.#ownerOf(mm)
     if (owner !== undefined) return owner
-    for (const process of this.processes()) if (process.mmAddress === mm) return process
-    return undefined
+    const found = ifSound(() => {
+      for (const process of this.processes()) if (process.mmAddress === mm) return process
+      return undefined
+    })
+    if (isDamage(found)) throw found.neededFor(`the task of mm_struct ${hex(mm)}`)
+    return found
   }
 
   /** What `mm->owner` says (CONFIG_MEMCG): quick, but only a hint, since it may be a thread or be gone. */
@@ -186,7 +198,7 @@ export class Tasks<V> {
       const task = this.at(owner)
       return task.mmAddress === mm && task.pid === task.tgid ? task : undefined
     } catch (error) {
-      if (error instanceof FaultError) return undefined
+      if (isDamage(error)) return undefined
       throw error
     }
   }
@@ -222,18 +234,8 @@ export class Tasks<V> {
   }
 }
 
-/** Processes, and what is missing among them. */
-export interface TaskList<V> extends Array<Task<V>> {
-  /** Why there can be processes that are not in the list; null for a whole dump. */
-  readonly lost: string | null
-}
-
-/** A list of processes. What is missing is not enumerable: the list is an array like any other. */
-export function taskList<V>(tasks: readonly Task<V>[], fault: FaultError | undefined): TaskList<V> {
-  const lost = fault === undefined ? null : `processes are missing: ${fault.message}`
-  const list = Object.defineProperty([...tasks], 'lost', { value: lost })
-  return list as TaskList<V>
-}
+/** Processes or threads; `lost` says why there can be more. */
+export type TaskList<V> = PartialList<Task<V>>
 
 interface TaskRecord {
   readonly address: bigint
@@ -293,10 +295,11 @@ export class Task<V> {
     return parent === 0n || parent === this.address ? null : this.#tasks.at(parent)
   }
 
-  /** The threads of its process, the leader first. */
-  get threads(): Task<V>[] {
+  /** The threads of its process, the leader first; `lost` says why there can be more. */
+  get threads(): TaskList<V> {
     const leader = this.pid === this.tgid ? this : this.#tasks.at(this.#record.leader)
-    return leader.pid === 0 ? [leader] : [...this.#tasks.threads(leader)]
+    if (leader.pid === 0) return listOf([leader], 'threads', undefined)
+    return partialList(this.#tasks.threads(leader), 'threads')
   }
 
   /** True for threads of the kernel, which have no memory of their own. */
@@ -315,9 +318,14 @@ export class Task<V> {
     }
   }
 
-  /** The open files by descriptor. */
-  get files(): OpenFile[] {
-    return this.filesAddress === 0n ? [] : [...this.#tasks.linux.files.of(this.filesAddress)]
+  /** The open files by descriptor; `lost` says why there can be more. */
+  get files(): PartialList<OpenFile> {
+    return partialList(this.eachFile(), 'files')
+  }
+
+  /** @internal The same one by one; what cannot be read is thrown. */
+  eachFile(): Iterable<OpenFile> {
+    return this.filesAddress === 0n ? [] : this.#tasks.linux.files.of(this.filesAddress)
   }
 
   /**
@@ -334,9 +342,12 @@ export class Task<V> {
     throw new TaskError('no-memory', `task ${this.pid} (${this.comm}) has no memory of its own`)
   }
 
-  /** What it has mapped where, in the order of the addresses; empty for kernel threads. */
-  get vmas(): Vma[] {
-    return this.mmAddress === 0n ? [] : [...this.#tasks.linux.vmas.all(this.mmAddress)]
+  /** What it has mapped where, in the order of the addresses; empty for kernel threads. `lost` says why there can be more. */
+  get vmas(): PartialList<Vma> {
+    return partialList(
+      this.mmAddress === 0n ? [] : this.#tasks.linux.vmas.all(this.mmAddress),
+      'VMAs',
+    )
   }
 
   /** The raw `struct mm_struct`, or null for kernel threads. */

@@ -66,7 +66,7 @@ export function lostRemark(slots: object): string | null {
   const lost = lostOf(slots).filter((slot) => slot.addressSpace === 0)
   if (lost.length === 0) return null
   const least = lost.some(({ addresses }) => addresses.length === 0) ? 'at least ' : ''
-  return `${least}${lost.length} more of address space 0 not in this dump`
+  return `${least}${lost.length} more of address space 0 cannot be read`
 }
 
 /** What a reader of a list of memslots should know: changes under way, what is missing, how others were found. */
@@ -76,7 +76,7 @@ export function salvageNotes(slots: readonly Memslot[]): Block[] {
     const [first] = ofSpace
     if (first === undefined) return []
     const which = [...new Set(ofSpace.map(lostName))].join(', ')
-    return [`not in this dump: of address space ${addressSpace} ${which}: ${first.reason}`]
+    return [`cannot be read: of address space ${addressSpace} ${which}: ${first.reason}`]
   })
   const found = new Map<string, string[]>()
   for (const slot of slots) {

@@ -21,7 +21,7 @@ export function swapsView(devices: readonly SwapDevice[], options: ViewOptions =
   const block = {
     kind: 'table' as const,
     caption: count(devices.length, 'swap device'),
-    remark: lost.length === 0 ? null : `${lost.length} more not in this dump`,
+    remark: lost.length === 0 ? null : `${lost.length} more cannot be read`,
     columns: [
       right('type'),
       left('path'),
@@ -40,7 +40,7 @@ export function swapsView(devices: readonly SwapDevice[], options: ViewOptions =
     ]),
   }
   const texts = [
-    ...lost.map(({ type, fault }) => `not in this dump: swap device ${type}: ${fault.message}`),
+    ...lost.map(({ type, fault }) => `cannot be read: swap device ${type}: ${fault.message}`),
     ...devices.flatMap(({ type, salvaged }) =>
       salvaged === undefined ? [] : [`salvaged: swap device ${type}: ${salvaged}`],
     ),

@@ -2,7 +2,8 @@
 // What the tables have in common: columns, the cut of long ones, cells that the dump may lack.
 
 import { DumpError } from '../errors.ts'
-import { type Cell, type Column, type Cut, type ViewOptions } from './block.ts'
+import { printable } from '../bytes/printable.ts'
+import { type Block, type Cell, type Column, type Cut, type ViewOptions } from './block.ts'
 
 /** A column of numbers or addresses. */
 export function right(name: string): Column {
@@ -57,6 +58,16 @@ export function readCell(read: () => Cell): Cell {
   } catch (error) {
     if (!(error instanceof DumpError)) throw error
     return { text: 'not readable', look: 'dim' }
+  }
+}
+
+/** What stands at a list that is not whole: a remark beside its caption, and the reason below it. */
+export function lostOf(list: object): { remark: string | null; notes: Block[] } {
+  const lost = has(list, 'lost') ? (list as { lost?: unknown }).lost : null
+  if (typeof lost !== 'string') return { remark: null, notes: [] }
+  return {
+    remark: 'others cannot be read',
+    notes: [{ kind: 'note', text: printable(lost, 1000) }],
   }
 }
 

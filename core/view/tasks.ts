@@ -4,7 +4,7 @@
 import { hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { type Block, type Cell, type View, type ViewOptions } from './block.ts'
-import { count, has, left, readCell, right, rowsOf } from './table.ts'
+import { count, has, left, lostOf, readCell, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
 /** What is shown of a task. */
@@ -45,12 +45,11 @@ export function taskView(task: TaskSummary): View {
 /** Many tasks; threads of the kernel in brackets, as ps has them. */
 export function tasksView(tasks: readonly TaskSummary[], options: ViewOptions = {}): View {
   const rule = { most: 20, head: 15, tail: 5, all: 'show(dump.tasks(), { rows: Infinity })' }
-  const missing = has(tasks, 'lost') ? (tasks as { lost?: string | null }).lost : null
-  const lost = typeof missing === 'string' ? printable(missing, 1000) : null
+  const { remark, notes } = lostOf(tasks)
   const block: Block = {
     kind: 'table',
     caption: count(tasks.length, 'task'),
-    remark: lost === null ? null : 'others are not in this dump',
+    remark,
     columns: [right('pid'), right('parent'), right('task_struct'), left('state'), left('comm')],
     ...rowsOf(tasks, rule, options, (task) => [
       task.pid.toString(),
@@ -62,7 +61,7 @@ export function tasksView(tasks: readonly TaskSummary[], options: ViewOptions = 
         : printable(task.comm),
     ]),
   }
-  const blocks = [block, ...(lost === null ? [] : [{ kind: 'note' as const, text: lost }])]
+  const blocks = [block, ...notes]
   return { text: textOf(blocks), blocks, charts: [] }
 }
 

@@ -84,7 +84,7 @@ export function vcpusView(vcpus: readonly VcpuSummary[], options: ViewOptions = 
         ]
       }),
     },
-    ...(lost ?? []).map((text) => noteOf(`not in this dump: ${text}`)),
+    ...(lost ?? []).map((text) => noteOf(`cannot be read: ${text}`)),
     ...[...new Set(remarks)].map(noteOf),
   ]
   return { text: textOf(blocks), blocks, charts: [] }

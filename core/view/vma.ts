@@ -11,7 +11,7 @@ import {
   type View,
   type ViewOptions,
 } from './block.ts'
-import { count, has, left, right, rowsOf } from './table.ts'
+import { count, has, left, lostOf, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
 
 /** True for a VMA. */
@@ -29,7 +29,8 @@ export function vmaView(vma: Vma): View {
 export function vmasView(vmas: readonly Vma[], options: ViewOptions = {}): View {
   const bytes = vmas.reduce((sum, vma) => sum + Number(vma.end - vma.start), 0)
   const block = vmaTable(vmas, `${count(vmas.length, 'VMA')}, ${formatSize(bytes)}`, options)
-  return { text: textOf([block]), blocks: [block], charts: [] }
+  const blocks = [block, ...lostOf(vmas).notes]
+  return { text: textOf(blocks), blocks, charts: [] }
 }
 
 /** A VMA with the names of its flags. The end is the byte behind the last, as in /proc/PID/maps. */
@@ -55,7 +56,7 @@ function vmaTable(vmas: readonly Vma[], caption: string, options: ViewOptions): 
   return {
     kind: 'table',
     caption,
-    remark: null,
+    remark: lostOf(vmas).remark,
     columns: [
       right('vma'),
       right('start'),

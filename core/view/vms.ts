@@ -77,7 +77,7 @@ export function vmsBlocks(vms: readonly VmSummary[], options: ViewOptions = {}):
   const lost = has(vms, 'lost') ? (vms as { lost?: readonly string[] }).lost : undefined
   const notes = (lost ?? []).map((text): Block => ({
     kind: 'note',
-    text: printable(`not in this dump: ${text}`, 1000),
+    text: printable(`cannot be read: ${text}`, 1000),
   }))
   return [...(vms.length > 0 ? [vmsTable(vms, options)] : []), ...notes]
 }
@@ -117,12 +117,12 @@ function slotCount(slots: readonly Memslot[]): string {
   return lost === null ? found.toString() : `${found}, ${lost.replace(/ more.*/, ' lost')}`
 }
 
-/** `2`, or `0 of 2, the others are not in this dump`: none is never said of those that are missing. */
+/** `2`, or `0 of 2, the others cannot be read`: none is never said of those that are missing. */
 function vcpuCount({ vcpus }: VmSummary): Cell {
   if (vcpus === undefined) return null
   const { length, lost } = vcpus
   if (lost.length === 0) return length.toString()
-  return `${length} of ${length + lost.length}, the others are not in this dump`
+  return `${length} of ${length + lost.length}, the others cannot be read`
 }
 
 function processOf({ task, creatorPid }: VmSummary): Cell {

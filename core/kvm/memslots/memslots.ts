@@ -12,9 +12,16 @@ import {
   ifThere,
 } from '../../errors.ts'
 import { int, layout, optional, u64, uint } from '../../types/layout.ts'
+import { type Damage, ifSound, isDamage, isGap } from '../../linux/partial.ts'
 import { type Alias, aliasReader, withAliases } from './aliases.ts'
 import { internalSlots, type InternalSlot } from './internalslots.ts'
-import { inOrder, type Memslot, memslotList, type MemslotList } from './memslot.ts'
+import {
+  inOrder,
+  type LostMemslot,
+  type Memslot,
+  memslotList,
+  type MemslotList,
+} from './memslot.ts'
 import { slotEra, type SlotEra } from './sloteras.ts'
 import { slotFlags, type SlotFlags } from './slotflags.ts'
 import { generationReader } from './slotgeneration.ts'
@@ -59,8 +66,9 @@ export class Memslots {
 
   /**
    * The memslots of a `struct kvm` in the order of address space and gfn. Empty slots are left out. When pages are
-   * missing, those that can be had by another way are marked as salvaged, and the others are told in `lost`.
-   * Throws CorruptError when their number or their order cannot be, FaultError when nothing can be read.
+   * missing, those that can be had by another way are marked as salvaged, and the others are told in `lost`; so are
+   * those that damage hides. Throws CorruptError when their number or their order cannot be, or the error that was met
+   * when none of address space 0 can be read.
    */
   of(kvm: bigint): MemslotList {
     const list = this.#own(kvm)
@@ -76,7 +84,7 @@ export class Memslots {
 
   #own(kvm: bigint): MemslotList {
     try {
-      return memslotList(this.#all(kvm))
+      return this.#all(kvm)
     } catch (error) {
       if (!(error instanceof FaultError) || !error.isGap) throw error
       const read = (addressSpace: number, at: bigint) =>
@@ -85,17 +93,38 @@ export class Memslots {
     }
   }
 
-  #all(kvm: bigint): Memslot[] {
+  /** Throws FaultError when a page is missing: then there are other ways. */
+  #all(kvm: bigint): MemslotList {
     const slots: Memslot[] = []
+    const lost: LostMemslot[] = []
+    let damage: Damage | undefined
     for (let addressSpace = 0; addressSpace < this.#sets.addressSpaces; addressSpace++) {
       const set = this.#sets.at(kvm, addressSpace)
       if (set === 0n) continue
-      const ofSet = Array.from(this.#era.slots(set), (at) =>
-        this.#read(addressSpace, at, () => set),
-      )
-      slots.push(...inOrder(ofSet.filter((slot) => slot.npages > 0)))
+      const ofSet: Memslot[] = []
+      const note = (addresses: readonly bigint[], found: unknown) => {
+        if (!isDamage(found)) return
+        if (isGap(found)) throw found
+        damage ??= found
+        lost.push({ addressSpace, id: null, addresses, reason: found.message })
+      }
+      const end = ifSound(() => {
+        for (const at of this.#era.slots(set)) {
+          const slot = ifSound(() => this.#read(addressSpace, at, () => set))
+          if (isDamage(slot)) note([at], slot)
+          else if (slot.npages > 0) ofSet.push(slot)
+        }
+      })
+      note([], end)
+      slots.push(...inOrder(ofSet))
     }
-    return slots
+    const isAny = slots.some((slot) => slot.addressSpace === 0)
+    if (damage !== undefined && !isAny) throw damage
+    return memslotList(
+      slots,
+      lost,
+      lost.every((slot) => slot.addressSpace !== 0),
+    )
   }
 
   /** What the generations of the sets say. */

@@ -7,6 +7,7 @@ import { int, layout, optional, pointer, uint } from '../../types/layout.ts'
 import { type Files } from '../file.ts'
 import { type Host } from '../host.ts'
 import { type Pages } from '../page.ts'
+import { type Damage, ifSound, isDamage, isGap } from '../partial.ts'
 import { swapCache, type SwapCache } from './swapcache.ts'
 import { holdsStructs, swapFormat, type SwapFormat } from './swapentry.ts'
 import { swapSamples } from './swapsamples.ts'
@@ -27,11 +28,11 @@ export interface SwapDevice {
   readonly salvaged?: string
 }
 
-/** A swap device whose description is not in the dump. */
+/** A swap device whose description is not in the dump, or is damaged. */
 export interface LostSwapDevice {
   readonly type: number
-  /** Which page is missing, and why. */
-  readonly fault: FaultError
+  /** Which page is missing, or which structure cannot be, and why. */
+  readonly fault: Damage
 }
 
 /** Swap devices by type, and what is missing among them. */
@@ -109,8 +110,8 @@ export class Swap {
   }
 
   /**
-   * Where the page of a swap entry is. Throws CorruptError for an offset behind the end of its device, and FaultError
-   * when the dump lacks what describes the device.
+   * Where the page of a swap entry is. Throws CorruptError for an offset behind the end of its device, and the error
+   * that describes the damage when its device cannot be read.
    */
   place(type: number, offset: number): SwapPlace {
     const lost = this.devices.lost.find((one) => one.type === type)
@@ -174,14 +175,12 @@ export class Swap {
     const devices: SwapDevice[] = []
     const lost: LostSwapDevice[] = []
     for (let type = 0; type < count; type++) {
-      try {
-        const device = this.#readDevice(type)
-        if (device !== undefined) devices.push(device)
-      } catch (error) {
-        if (!(error instanceof FaultError) || !error.isGap) throw error
-        lost.push({ type, fault: error })
-      }
+      const device = ifSound(() => this.#readDevice(type))
+      if (isDamage(device)) lost.push({ type, fault: device })
+      else if (device !== undefined) devices.push(device)
     }
+    const damage = lost.find(({ fault }) => !isGap(fault))
+    if (damage !== undefined && devices.length === 0) throw damage.fault
     // Not enumerable: the list is an array like any other.
     const list = Object.defineProperty(devices, 'lost', { value: Object.freeze(lost) })
     return Object.freeze(list) as unknown as SwapDevices

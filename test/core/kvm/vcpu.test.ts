@@ -164,16 +164,6 @@ describe('vCPUs of a host written for the case', () => {
       /online_vcpus at .*: is 17, but KVM allows 16/,
     ],
     [
-      'one that belongs to another virtual machine',
-      ({ kernel }, [v = 0n]) => kernel.set('kvm_vcpu', v, { kvm: 0x1234n }),
-      /kvm_vcpu.kvm at .*: is 0x1234, not /,
-    ],
-    [
-      'one that is not there',
-      (b) => b.kernel.set('kvm', kvmOf(b), { 'vcpus[1]': 0n }),
-      /kvm.vcpus at .*: has no vCPU 1/,
-    ],
-    [
       'a pid that leads to another task',
       ({ kernel }, [v = 0n]) =>
         kernel.set('pid', kernel.get('kvm_vcpu', v, 'pid'), { 'numbers[0].nr': 7 }),
@@ -188,6 +178,40 @@ describe('vCPUs of a host written for the case', () => {
     })
   }
 
+  const told: readonly (readonly [string, number, (b: BuiltHost, v: bigint[]) => void, RegExp])[] =
+    [
+      [
+        'belongs to another virtual machine',
+        0,
+        ({ kernel }, [v = 0n]) => kernel.set('kvm_vcpu', v, { kvm: 0x1234n }),
+        /^vCPU 0: kvm_vcpu.kvm at .*: is 0x1234, not /,
+      ],
+      [
+        'is not there',
+        1,
+        (b) => b.kernel.set('kvm', kvmOf(b), { 'vcpus[1]': 0n }),
+        /^vCPU 1: kvm.vcpus at .*: has no vCPU 1/,
+      ],
+      [
+        'leads nowhere',
+        1,
+        (b) => b.kernel.set('kvm', kvmOf(b), { 'vcpus[1]': 0xdead000000000100n }),
+        /^vCPU 1: .*0xdead000000000000: not a canonical address/,
+      ],
+    ]
+  for (const [name, gone, damage, message] of told) {
+    it(`are given beside one that ${name}`, () => {
+      withVcpus((vm) => {
+        assert.deepEqual(
+          vm.vcpus.map(({ index }) => index),
+          [1 - gone],
+        )
+        assert.match(vm.vcpus.lost.join(), message)
+        assert.match(viewOf(vm.vcpus)?.text ?? '', new RegExp(`cannot be read: vCPU ${gone}`))
+      }, damage)
+    })
+  }
+
   it('are told as lost where their page is missing, beside the others', () => {
     withVcpus(
       (vm) => {
@@ -195,7 +219,7 @@ describe('vCPUs of a host written for the case', () => {
           vm.vcpus.map(({ id }) => id),
           [9],
         )
-        assert.match(viewOf(vm)?.text ?? '', /vCPUs +1 of 2, the others are not in this dump\n/)
+        assert.match(viewOf(vm)?.text ?? '', /vCPUs +1 of 2, the others cannot be read\n/)
         assert.match(vm.vcpus.lost.join(), /^vCPU 0: .*ffff9a00f0000000/)
       },
       (b) => b.kernel.set('kvm', kvmOf(b), { 'vcpus[0]': 0xffff9a00f0000000n }),

@@ -31,55 +31,14 @@ interface Damage {
 }
 
 const ask = {
-  tasks: (dump: HostDump) => dump.tasks(),
-  threads: (dump: HostDump) => dump.task(vmmPid).threads,
   files: (dump: HostDump) => dump.task(vmmPid).files,
   path: (dump: HostDump) => dump.task(vmmPid).files[0]?.path,
   commandLine: (dump: HostDump) => dump.task(vmmPid).commandLine,
-  vms: (dump: HostDump) => dump.vms,
   memslots: (dump: HostDump) => dump.task(vmmPid).vms[0]?.memslots,
   vmas: (dump: HostDump) => dump.task(vmmPid).vmas,
   swaps: (dump: HostDump) => dump.swaps,
   translation: (dump: HostDump) => qemuVtop(dump.task(vmmPid), 0),
 }
-
-const lists: readonly Damage[] = [
-  {
-    name: 'a task list with a cycle',
-    damage: ({ kernel }, { task }) => {
-      kernel.set('task_struct', task, { 'tasks.next': kernel.member('task_struct', task, 'tasks') })
-    },
-    ask: ask.tasks,
-    ...corrupt(/^task_struct\.tasks at 0x\w+: a cycle after \d+ entries$/),
-  },
-  {
-    name: 'a task list that leads nowhere',
-    damage: ({ kernel }, { task }) => kernel.set('task_struct', task, { 'tasks.next': POISON }),
-    ask: ask.tasks,
-    ...fault(/0xdead\w+: not a canonical address \(needed for task_struct\.tasks, entry 3\)$/),
-  },
-  {
-    name: 'a task list that ends',
-    damage: ({ kernel }, { task }) => kernel.set('task_struct', task, { 'tasks.next': 0n }),
-    ask: ask.tasks,
-    ...corrupt(/^task_struct\.tasks at 0x\w+: a NULL link after 2 entries$/),
-  },
-  {
-    name: 'a thread list with a cycle',
-    damage: ({ kernel }, { task }) => {
-      const node = kernel.member('task_struct', task, 'thread_node')
-      kernel.set('list_head', node, { next: node })
-    },
-    ask: ask.threads,
-    ...corrupt(/^signal_struct\.thread_head at 0x\w+: a cycle after \d+ entries$/),
-  },
-  {
-    name: 'a list of virtual machines that leads nowhere',
-    damage: ({ kernel }, _, { kvm }) => kernel.set('kvm', kvm, { 'vm_list.next': POISON }),
-    ask: ask.vms,
-    ...fault(/0xdead\w+: not a canonical address \(needed for vm_list, entry 2\)$/),
-  },
-]
 
 const files: readonly Damage[] = [
   {
@@ -87,12 +46,6 @@ const files: readonly Damage[] = [
     damage: ({ kernel }, { fdtable }) => kernel.set('fdtable', fdtable, { max_fds: 0xffffffff }),
     ask: ask.files,
     ...corrupt(/^fdtable\.max_fds at 0x\w+: is 4294967295; wanted a multiple of 64 up to /),
-  },
-  {
-    name: 'a count of descriptors that leads out of the table',
-    damage: ({ kernel }, { fdtable }) => kernel.set('fdtable', fdtable, { max_fds: 0x0fffffc0 }),
-    ask: ask.files,
-    ...fault(/\(needed for file\.f_op\)$/),
   },
   {
     name: 'a descriptor that leads nowhere',
@@ -159,17 +112,15 @@ const files: readonly Damage[] = [
 ]
 
 const memslots: readonly Damage[] = [
-  ...(['rb_left', 'rb_right'] as const).map((side) => ({
-    name: `a memslot tree with a loop to the ${side.slice(3)}`,
-    damage: ({ kernel }: BuiltHost, _: BuiltTask, { slots }: BuiltVm) => {
+  {
+    name: 'a memslot tree with a loop to the left',
+    damage: ({ kernel }, _, { slots }) => {
       const node = kernel.member('kvm_memory_slot', slots[0] ?? 0n, 'gfn_node[1]')
-      kernel.set('rb_node', node, { [side]: node })
+      kernel.set('rb_node', node, { rb_left: node })
     },
     ask: ask.memslots,
-    ...corrupt(
-      /^kvm_memslots\.gfn_tree at 0x\w+: (deeper than 64 nodes: a loop|more than 32767 nodes)$/,
-    ),
-  })),
+    ...corrupt(/^kvm_memslots\.gfn_tree at 0x\w+: deeper than 64 nodes: a loop$/),
+  },
   {
     name: 'a memslot tree that leads nowhere',
     damage: ({ kernel }, _, { sets }) => {
@@ -227,19 +178,9 @@ const vmas: readonly Damage[] = [
     ask: ask.vmas,
     ...corrupt(/^maple_node at 0x\w+: deeper than 20 nodes: a loop$/),
   },
-  ...(['rb_left', 'rb_right'] as const).map((side) => ({
-    name: `a VMA tree with a loop to the ${side.slice(3)} (red-black)`,
-    of: { vmas: 'rbtree' } as const,
-    damage: ({ kernel }: BuiltHost, { vmas: built }: BuiltTask) => {
-      const node = kernel.member('vm_area_struct', built[1] ?? 0n, 'vm_rb')
-      kernel.set('rb_node', node, { [side]: node })
-    },
-    ask: ask.vmas,
-    ...corrupt(/^mm_struct\.mm_rb at 0x\w+: (deeper than 64 nodes: a loop|more than \d+ nodes)$/),
-  })),
 ]
 
-const groups = { lists, files, memslots, vmas }
+const groups = { files, memslots, vmas }
 
 for (const [group, rows] of Object.entries(groups)) {
   describe(`damaged ${group} are told by structure and address:`, () => {

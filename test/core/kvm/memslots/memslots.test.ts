@@ -102,10 +102,19 @@ describe('memslots in a red-black tree (5.17 and later)', () => {
     })
   }
 
-  it('stop in a tree with a loop', () => {
+  it('are those before a loop in the tree, each once, and the loop is told', () => {
     const memory = treeMemory(0)
     memory.u64(0x5088, 0x4080n)
-    assert.throws(() => memslotsOf(tree, memory).of(KVM), CorruptError)
+    const list = memslotsOf(tree, memory).of(KVM)
+    assert.deepEqual(
+      list.filter(({ addressSpace }) => addressSpace === 0).map(({ address }) => address),
+      [0x3000n, 0x4000n, 0x5000n],
+    )
+    assert.equal(list.isWhole, false)
+    assert.match(
+      list.lost[0]?.reason ?? '',
+      /^kvm_memslots.gfn_tree at 0x3080: comes twice: a loop$/,
+    )
   })
 
   it('stop at an index of a set that cannot be', () => {
@@ -114,10 +123,16 @@ describe('memslots in a red-black tree (5.17 and later)', () => {
     assert.throws(() => memslotsOf(tree, memory).of(KVM), /node_idx at 0x2000: is 7/)
   })
 
-  it('stop at more guest memory than there can be', () => {
+  it('tell of one with more guest memory than there can be, beside the others', () => {
     const memory = treeMemory(0)
     memory.u64(0x30b8, 1n << 41n)
-    assert.throws(() => memslotsOf(tree, memory).of(KVM), CorruptError)
+    const list = memslotsOf(tree, memory).of(KVM)
+    assert.deepEqual(
+      list.filter(({ addressSpace }) => addressSpace === 0).map(({ address }) => address),
+      [0x4000n, 0x5000n],
+    )
+    assert.deepEqual([list.isWhole, list.lost[0]?.addresses], [false, [0x3000n]])
+    assert.match(list.lost[0]?.reason ?? '', /pages are more than a guest can have$/)
   })
 
   it('are missing when KVM was torn down', () => {

@@ -4,7 +4,7 @@
 import { address, layout, optional, pointer, u64, uint } from '../types/layout.ts'
 import { type Host } from './host.ts'
 import { chainNodes } from './list.ts'
-import { XArrays } from './xarray.ts'
+import { type Trees, treesOf } from './tree.ts'
 
 /**
  * What hash_long of include/linux/hash.h multiplies by: since 4.7, and before, where the shifts of kernels without a
@@ -21,7 +21,7 @@ export class Pids {
   readonly #pid
   readonly #upid
   readonly #link: bigint
-  readonly #numbers: XArrays | undefined
+  readonly #numbers: Trees | undefined
   readonly #tree: bigint | undefined
   readonly #hash: bigint | undefined
 
@@ -51,11 +51,10 @@ export class Pids {
     // An array of struct pid_link until 4.18.
     const links = layout(types, 'task_struct', { link: address('pid_links[0]', 'pids[0].node') })
     this.#link = BigInt(links.offset('link'))
-    // An IDR since 4.15, in an XArray since 4.20; before, one hash table for all namespaces.
+    // An IDR since 4.15, in a radix tree until 4.19, then in an XArray; before, one hash table for all namespaces.
     const tree = layout(types, 'pid_namespace', { tree: optional(address('idr.idr_rt')) })
-    const isXArray = types.struct('pid_namespace')?.member('idr.idr_rt.xa_head') !== undefined
-    this.#numbers = isXArray ? new XArrays(space, types) : undefined
-    this.#tree = isXArray ? tree.at(space, namespace).tree : undefined
+    this.#tree = tree.at(space, namespace).tree
+    this.#numbers = this.#tree === undefined ? undefined : treesOf(space, types)
     this.#hash = this.#upid.has('chain') ? symbols.address('pid_hash') : undefined
   }
 

@@ -4,7 +4,7 @@
 import { address, arrayLength, layout, optional, pointer } from '../../types/layout.ts'
 import { type Task, type Tasks } from '../task.ts'
 import { type Touch } from '../touch.ts'
-import { XArrays } from '../xarray.ts'
+import { treesOf } from '../tree.ts'
 
 /** THREAD_SIZE of arch/x86/include/asm/page_64_types.h (twice that only with KASAN). */
 const THREAD_SIZE = 16384
@@ -76,7 +76,7 @@ export function readPids(touch: Touch): void {
     space,
     touch.host.symbol('init_pid_ns'),
   )
-  for (const pid of new XArrays(space, types).entries(idr, MAX_PIDS)) touch.struct('pid', pid)
+  for (const pid of treesOf(space, types).entries(idr, MAX_PIDS)) touch.struct('pid', pid)
 }
 
 /** Reads tasks, those of `first` before others, with their threads, stacks and what their memory counts. */

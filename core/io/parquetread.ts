@@ -1,85 +1,84 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Addresses out of Parquet, row group by row group.
+// Addresses out of Parquet, page by page.
+// Read here and not by a package: those believe every count, and damage makes them take all memory.
 
-import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import type { DecodedArray } from 'hyparquet'
-import { codecs, decode } from '../codec/index.ts'
-import { DumpError, FormatError } from '../errors.ts'
+import { FormatError, UsageError } from '../errors.ts'
 import { columnIn } from './columns.ts'
+import { damaged } from './damaged.ts'
 import { type AddressBatch, AddressFiller } from './filler.ts'
 import { type AddressOptions } from './format.ts'
+import { type ParquetField, readFooter } from './parquetfooter.ts'
+import { pagesOf } from './parquetpages.ts'
+import { leafTypeOf } from './parquetvalues.ts'
 import { type ByteSource } from './source.ts'
+
+const OPTIONAL = 1
+const REPEATED = 2
 
 /** Reads one column. Parquet has its index at the end: out of a pipe it is kept in a temporary file first. */
 export async function* readParquet(
   source: ByteSource,
   { column, radix = 10 }: AddressOptions,
 ): AsyncGenerator<AddressBatch> {
-  const { parquetMetadataAsync, parquetRead, parquetSchema } = await import('hyparquet')
-  const bytes = await source.whole()
-  const failed = (error: unknown): Error => {
-    if (error instanceof DumpError) return error
-    const reason = error instanceof Error ? error.message : String(error)
-    return new FormatError(`${source.name} is no sound Parquet: ${reason}`, 'Parquet')
-  }
-  const file = {
-    byteLength: bytes.size,
-    slice: (start: number, end = bytes.size) =>
-      bytes.read(start, end - start, 'a part of the Parquet file').slice().buffer,
-  }
+  const file = await source.whole()
   const filler = new AddressFiller('row', radix)
   try {
-    const metadata = await parquetMetadataAsync(file)
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name)
-    const name = names[columnIn(names, column, source.name)] ?? ''
-    let rowStart = 0
-    for (const { num_rows, columns } of metadata.row_groups) {
-      const rowEnd = rowStart + Number(num_rows)
-      const values: DecodedArray[] = []
-      await parquetRead({
-        ...{ file, metadata, columns: [name], rowStart, rowEnd, compressors },
-        onChunk: ({ columnData }) => values.push(columnData),
-      })
-      const bytesRead = Number(columns.at(-1)?.meta_data?.data_page_offset ?? 0n)
-      let row = rowStart + 1
-      for (const part of values) {
-        for (let from = 0; from < part.length;) {
-          const taken = fill(filler, part, from, row)
-          from += taken
+    const { fields, chunksOf } = readFooter(file)
+    const top = topOf(fields)
+    const names = top.map(({ field }) => field.name)
+    const { field, leaf } = top[columnIn(names, column, source.name)] ?? {}
+    if (field === undefined || leaf === undefined) throw new FormatError('no columns', 'schema')
+    if (field.children > 0 || field.repetition === REPEATED) {
+      const what = `the column '${field.name}' of ${source.name} holds lists or groups`
+      throw new UsageError(`${what}: make it a column of unsigned 64-bit numbers, or text`)
+    }
+    const type = leafTypeOf(field, source.name)
+    let row = 1
+    for (const chunk of chunksOf(leaf)) {
+      if (chunk.rows > 0 && chunk.type !== field.type) {
+        const what = `the column has the type ${field.type ?? -1}, and ${chunk.type} in a row group`
+        throw new FormatError(what, 'ColumnMetaData.type')
+      }
+      for (const page of pagesOf(file, chunk, type, field.repetition === OPTIONAL)) {
+        const numbers = page.plain?.numbers
+        for (let i = 0; i < page.rows;) {
+          let taken = 1
+          if (numbers !== undefined) taken = filler.numbers(numbers, i, row)
+          else {
+            const place = page.next()
+            if (place === undefined) filler.value(null, row)
+            else page.values.put(filler, place, row)
+          }
+          i += taken
           row += taken
-          if (filler.isFull) yield filler.take(bytesRead)
+          if (filler.isFull) yield filler.take(page.end)
         }
       }
-      rowStart = rowEnd
     }
-    if (filler.count > 0) yield filler.take(bytes.size)
+    if (filler.count > 0) yield filler.take(file.size)
   } catch (error) {
-    throw failed(error)
+    throw damaged(error, source.name, 'Parquet')
   } finally {
-    bytes.close()
+    file.close()
   }
 }
 
-function fill(filler: AddressFiller, values: DecodedArray, from: number, row: number): number {
-  if (values instanceof BigUint64Array) return filler.numbers(values, from, row)
-  const list: ArrayLike<unknown> = values
-  let taken = 0
-  for (; from + taken < list.length && !filler.isFull; taken++) {
-    filler.value(list[from + taken], row + taken)
+/** The columns under the root, and the place of the first leaf of each. */
+function topOf(fields: readonly ParquetField[]): { field: ParquetField; leaf: number }[] {
+  const top: { field: ParquetField; leaf: number }[] = []
+  let leaf = 0
+  // Children that are still to come: of the column, and below it.
+  let inside = 0
+  for (const field of fields) {
+    if (inside === 0) top.push({ field, leaf })
+    else inside--
+    const { children, type } = field
+    if (children < 0 || children > fields.length || children > 0 === (type !== undefined)) {
+      const what = `the column '${field.name}' has ${children} columns in it`
+      throw new FormatError(what, 'SchemaElement.num_children')
+    }
+    if (type !== undefined) leaf++
+    inside += children
   }
-  return taken
-}
-
-/** Beside Snappy, which the package has. */
-const compressors = {
-  GZIP: (data: Uint8Array, size: number) => gunzipSync(data, { maxOutputLength: size }),
-  BROTLI: (data: Uint8Array, size: number) => brotliDecompressSync(data, { maxOutputLength: size }),
-  ZSTD: (data: Uint8Array, size: number) => decoded('zstd', data, size),
-  LZ4_RAW: (data: Uint8Array, size: number) => decoded('lz4', data, size),
-}
-
-function decoded(name: string, data: Uint8Array, size: number): Uint8Array {
-  const codec = codecs.get(name)
-  if (codec === undefined) throw new Error(`no codec ${name}`)
-  return decode(codec, data, size)
+  return top
 }

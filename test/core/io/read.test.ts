@@ -208,5 +208,8 @@ test('a batch that says it has more rows than values is refused', async () => {
     changed++
   }
   assert.ok(changed > 0)
-  await assert.rejects(read(bytes), /no sound Arrow: the column has 3 rows, .* and the batch has 1099511627776 .*offset 136/)
+  await assert.rejects(
+    read(bytes),
+    /no sound Arrow: the column has 3 rows, .* and the batch has 1099511627776 .*offset 136/,
+  )
 })

@@ -143,6 +143,26 @@ const memslots: readonly Damage[] = [
     ask: ask.memslots,
     ...corrupt(/^kvm_memslots\.used_slots at 0x\w+: is -?\d+, but KVM allows 32767 slots$/),
   })),
+  ...(['fixed array', 'by id', 'in kvm'] as const).flatMap((form) =>
+    [-1, 0x7fffffff].map((count) => ({
+      name: `a count of ${count} memslots, kept ${form}`,
+      of: { memslots: form } as const,
+      damage: ({ kernel }: BuiltHost, _: BuiltTask, { sets }: BuiltVm) =>
+        kernel.set(form === 'in kvm' ? 'kvm' : 'kvm_memslots', sets[0] ?? 0n, {
+          [form === 'fixed array' ? 'used_slots' : 'nmemslots']: count,
+        }),
+      ask: ask.memslots,
+      ...corrupt(/^kvm(_memslots)?\.\w+ at 0x\w+: is -?\d+, but KVM allows \d+ slots$/),
+    })),
+  ),
+  ...[0x7fffffff, -1].map((naliases) => ({
+    name: `a count of ${naliases} aliases`,
+    of: { memslots: 'in kvm' } as const,
+    damage: ({ kernel }: BuiltHost, _: BuiltTask, { kvm }: BuiltVm) =>
+      kernel.set('kvm', kvm, { 'arch.naliases': naliases }),
+    ask: ask.memslots,
+    ...corrupt(/naliases at 0x\w+: is -?\d+/),
+  })),
   {
     name: 'memslots that overlap',
     slots: [guestSlot, { ...guestSlot, id: 4, gpa: 0xfff000 }],

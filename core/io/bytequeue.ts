@@ -45,7 +45,7 @@ export class ByteQueue {
     const at = this.taken
     let left = length
     while (left > 0 && (await this.#fill())) left -= this.#cut(left).length
-    if (left > 0) throw ended('a part', length, length - left, at)
+    if (left > 0) throw ended('the rest of a batch', length, length - left, at)
   }
 
   async #fill(): Promise<boolean> {

@@ -13,18 +13,18 @@ const all = targets()
 describe('damaged bytes', () => {
   for (const target of all) {
     const runs = Math.max(3, Math.round(400 / target.cost))
-    it(`end in an answer or a DumpError, soon: ${target.name}`, () => {
-      const deep = fuzz(target, runs, seed)
+    it(`end in an answer or a DumpError, soon: ${target.name}`, async () => {
+      const deep = await fuzz(target, runs, seed)
       // Else the damage would never reach what lies behind the headers.
       assert.ok(deep > 0 || target.checksummed === true, 'nothing was read behind the headers')
     })
   }
 
   for (const { target: name, what, changes } of found) {
-    it(`that once broke ${name} do not any more: ${what}`, () => {
+    it(`that once broke ${name} do not any more: ${what}`, async () => {
       const target = all.find((one) => one.name === name)
       assert.ok(target, `no target ${name}`)
-      survive(target, damage(target.seed, changes))
+      await survive(target, damage(target.seed, changes))
     })
   }
 })

@@ -23,7 +23,7 @@ export interface FuzzTarget {
   /** A checksum turns nearly every damage away. */
   readonly checksummed?: boolean
   /** Reads bytes to the end. May throw DumpErrors; gives whether it came to read more than headers. */
-  readonly read: (bytes: Uint8Array) => boolean
+  readonly read: (bytes: Uint8Array) => boolean | Promise<boolean>
 }
 
 /** No input may take longer, in milliseconds of this process, if its target does not say more. */
@@ -36,12 +36,12 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 /** Reads damaged bytes, and holds it against the promise. True when more than headers was read. */
-export function survive(target: FuzzTarget, bytes: Uint8Array): boolean {
+export async function survive(target: FuzzTarget, bytes: Uint8Array): Promise<boolean> {
   const before = process.memoryUsage()
   const start = process.cpuUsage()
   let deep = false
   try {
-    deep = target.read(bytes)
+    deep = await target.read(bytes)
   } catch (error) {
     if (!(error instanceof DumpError)) throw error
     assert.notEqual(error.message, '')
@@ -58,11 +58,11 @@ export function survive(target: FuzzTarget, bytes: Uint8Array): boolean {
 }
 
 /** Damages the seed of a target so many times; throws with the least damage that breaks a promise. Gives how many got deep. */
-export function fuzz(target: FuzzTarget, runs: number, seed: number): number {
+export async function fuzz(target: FuzzTarget, runs: number, seed: number): Promise<number> {
   let deep = 0
-  fc.assert(
-    fc.property(changes(target.seed.length, target.dense), (list: Change[]) => {
-      if (survive(target, damage(target.seed, list))) deep++
+  await fc.assert(
+    fc.asyncProperty(changes(target.seed.length, target.dense), async (list: Change[]) => {
+      if (await survive(target, damage(target.seed, list))) deep++
     }),
     { numRuns: runs, seed },
   )

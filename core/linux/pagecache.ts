@@ -8,14 +8,14 @@ import { address as addressOf, layout, pointer } from '../types/layout.ts'
 import { type Files } from './file.ts'
 import { type Host } from './host.ts'
 import { type Pages } from './page.ts'
+import { type EntryValues, entryValues } from './swap/entryvalue.ts'
 import { type Swap } from './swap/swap.ts'
+import { ShmemSwap } from './swap/shmemswap.ts'
 import { type PageContent, type SwapContents, ZEROS } from './swap/swapcontent.ts'
+import { type Trees, treesOf } from './tree.ts'
 import { type Vma } from './vma.ts'
-import { XArrays } from './xarray.ts'
 
 const NAME = 'user virtual'
-/** swp_entry_t: the type stands above 58 bits of offset since 4.20 (SWP_TYPE_SHIFT of include/linux/swapops.h). */
-const TYPE_SHIFT = 58
 
 /** The parts of a dumped kernel that contents are looked for in. */
 export interface ContentSources {
@@ -29,7 +29,9 @@ export interface ContentSources {
 /** Pages of files and shared memory of one host. */
 export class PageCache {
   readonly #linux: ContentSources
-  readonly #arrays: XArrays
+  readonly #trees: Trees
+  readonly #values: EntryValues
+  readonly #shmem: ShmemSwap
   readonly #vma
   readonly #file
   readonly #mapping
@@ -37,10 +39,12 @@ export class PageCache {
   constructor(linux: ContentSources) {
     const { space, types } = linux.host
     this.#linux = linux
-    this.#arrays = new XArrays(space, types)
+    this.#trees = treesOf(space, types)
+    this.#values = entryValues(linux.host)
+    this.#shmem = new ShmemSwap(linux.host)
     this.#vma = layout(types, 'vm_area_struct', { file: pointer('vm_file') })
     this.#file = layout(types, 'file', { mapping: pointer('f_mapping') })
-    this.#mapping = layout(types, 'address_space', { pages: addressOf('i_pages') })
+    this.#mapping = layout(types, 'address_space', { pages: addressOf('i_pages', 'page_tree') })
   }
 
   /**
@@ -53,19 +57,19 @@ export class PageCache {
     if (file === 0n) throw new FaultError(NAME, address, 'not-mapped', 'its VMA has no file')
     const { mapping } = this.#file.at(host.space, file)
     const at = Number(index)
-    const array = this.#mapping.at(host.space, mapping).pages
-    if (vma.flags.includes('HUGETLB')) return this.#hugetlb(array, at, address)
-    const found = this.#arrays.find(array, at)
+    const tree = this.#mapping.at(host.space, mapping).pages
+    if (vma.flags.includes('HUGETLB')) return this.#hugetlb(tree, at, address)
+    const found = this.#trees.find(tree, at)
     const { entry } = found
     const isShared = this.#isSharedMemory(file)
     if (entry === 0n && isShared) {
+      this.#shmem.refuse(this.#linux.files.paths.inodeOf(file))
       return { from: 'zeros', how: 'never written, reads as zeros', bytes: ZEROS }
     }
     if ((entry & 1n) === 1n && isShared) {
-      const swap = entry >> 1n
+      const { type, offset } = this.#values.read(entry >> 1n)
       // An entry of a large folio stands for all of its pages, which follow each other on the device.
-      const offset = Number(BigInt.asUintN(TYPE_SHIFT, swap)) + at - found.first
-      return this.#swapped(Number(swap >> BigInt(TYPE_SHIFT)), offset, address)
+      return this.#swapped(type, offset + at - found.first, address)
     }
     const head = (entry & 1n) === 1n ? undefined : pages.frameAt(entry)
     if (head === undefined) {
@@ -79,11 +83,11 @@ export class PageCache {
    * hugetlb counts in huge pages until 6.6, and in small ones later, when one entry covers all of them: that tells which
    * of the counts a page is found by.
    */
-  #hugetlb(array: bigint, index: number, address: bigint): PageContent {
+  #hugetlb(tree: bigint, index: number, address: bigint): PageContent {
     for (const count of [1, 512, 512 * 512]) {
-      const { entry, first } = this.#arrays.find(array, Math.floor(index / count))
+      const { entry, first } = this.#trees.find(tree, Math.floor(index / count))
       if (entry === 0n || (entry & 1n) === 1n) continue
-      const covers = this.#arrays.find(array, first + 1).first === first
+      const covers = this.#trees.find(tree, first + 1).first === first
       const order = this.#linux.pages.order(entry)
       const isOwn = count === 1 ? covers : !covers && 2 ** order === count
       const head = isOwn ? this.#linux.pages.frameAt(entry) : undefined

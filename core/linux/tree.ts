@@ -18,10 +18,5 @@ export interface Trees {
 
 /** The trees of a kernel: radix trees until 4.19; then their names are other names of `struct xarray`. */
 export function treesOf(space: Space, types: Types): Trees {
-  return radixTreesOf(space, types) ?? new XArrays(space, types)
-}
-
-/** The same for what only radix trees have, an index above 2^53; undefined for a kernel with XArrays. */
-export function radixTreesOf(space: Space, types: Types): RadixTrees | undefined {
-  return types.has('radix_tree_root') ? new RadixTrees(space, types) : undefined
+  return types.has('radix_tree_root') ? new RadixTrees(space, types) : new XArrays(space, types)
 }

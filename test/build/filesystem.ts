@@ -65,10 +65,11 @@ export class BuiltFiles {
 
   #file({ dentry, mount }: BuiltEntry, f_op: bigint, private_data: bigint): bigint {
     // A member of its own since 3.9.
-    const inode = { f_inode: this.#kernel.get('dentry', dentry, 'd_inode') }
-    const own = this.#kernel.forms.era === '2.6.32' ? {} : inode
+    const f_inode = this.#kernel.get('dentry', dentry, 'd_inode')
+    const own = this.#kernel.forms.era === '2.6.32' ? {} : { f_inode }
+    const f_mapping = this.#kernel.member('inode', f_inode, 'i_data')
     const path = { 'f_path.mnt': mount, 'f_path.dentry': dentry }
-    return this.#kernel.make('file', { f_op, private_data, ...own, ...path }, 512)
+    return this.#kernel.make('file', { f_op, private_data, f_mapping, ...own, ...path }, 512)
   }
 
   get #mountType(): 'mount' | 'vfsmount' {

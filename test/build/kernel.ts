@@ -7,6 +7,7 @@ import { dataAt, stext, writeKallsyms, type KallsymsEra, type WrittenSymbol } fr
 import { type BuiltMemory } from './memory.ts'
 import { page, PageTables } from './pagetable.ts'
 import { kernelTypes, type Forms } from './structs.ts'
+import { swapSymbol } from './trees.ts'
 
 /** What a kernel is like. */
 export interface KernelDescription extends Partial<Forms> {
@@ -58,6 +59,7 @@ export class BuiltKernel {
       memslots: description.memslots ?? 'tree',
       vmas: description.vmas ?? 'maple',
       era: description.era ?? 'today',
+      trees: description.trees ?? 'xarray',
     }
     const { btf, types } = kernelTypes(this.forms)
     this.types = types
@@ -208,13 +210,12 @@ export class BuiltKernel {
       ['huge_zero_pfn', 8],
       ['swap_info', 8 * swapFiles],
       ['nr_swapfiles', 8],
-      ['swapper_spaces', 8 * swapFiles],
+      swapSymbol(this.forms.trees, swapFiles, this.types.sizeOf('address_space') ?? 0),
       ...['kvm_vm_fops', 'ext4_file_operations', l1tf].map((n): [string, number] => [n, 256]),
     ]
     if (this.forms.era !== 'today') {
-      for (const name of ['init_pid_ns', 'pid_hash', 'pidhash_shift', 'free_huge_page']) {
-        sizes.push([name, 8])
-      }
+      sizes.push(['init_pid_ns', this.types.sizeOf('pid_namespace') ?? 0])
+      for (const name of ['pid_hash', 'pidhash_shift', 'free_huge_page']) sizes.push([name, 8])
     }
     if (isOld) sizes.push(['init_mm', this.types.sizeOf('mm_struct') ?? 0])
     this.#symbols.set('_stext', stext)

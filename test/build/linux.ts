@@ -6,6 +6,7 @@ import { buildElf } from './elf.ts'
 import { BuiltFiles } from './filesystem.ts'
 import { buildKdump } from './kdump.ts'
 import { BuiltKernel, type KernelDescription, type Members } from './kernel.ts'
+import { type CachedPage, makeSwapCache } from './trees.ts'
 import {
   buildMm,
   buildVm,
@@ -79,6 +80,7 @@ export class BuiltHost {
   /** The swap_info_struct of each device. */
   readonly swaps: readonly bigint[]
   readonly #tasks = new Map<number, BuiltTask>()
+  readonly #cached: CachedPage[] = []
   readonly #gone = new Map<number, 'excluded' | 'hole' | 'lost'>()
 
   constructor(description: HostDescription) {
@@ -93,6 +95,7 @@ export class BuiltHost {
     if (description.beforeL1tf === true) this.#swappedMms()
     for (const frame of description.frames ?? []) this.frame(frame)
     this.swaps = (description.swaps ?? []).map((swap, type) => this.#swap(swap, type))
+    if (this.kernel.forms.trees !== 'xarray') makeSwapCache(this.kernel, this.#cached)
   }
 
   /** Where the process of a pid was written. */
@@ -242,6 +245,13 @@ export class BuiltHost {
     const at = (name: string) => kernel.hpa(kernel.symbol(name)) + type * 8
     kernel.memory.u64(at('swap_info'), info)
     kernel.memory.u64(kernel.hpa(kernel.symbol('nr_swapfiles')), BigInt(type + 1))
+    if (kernel.forms.trees !== 'xarray') {
+      for (const [offset, hpa] of cached) {
+        const head = this.frame({ hpa, members: { flags: USER_PAGE | SWAP_CACHE } })
+        this.#cached.push([type, offset, head])
+      }
+      return info
+    }
     // One address_space with one node: offsets below 64.
     const node = kernel.make('xa_node', { shift: 0 })
     for (const [offset, hpa] of cached) {

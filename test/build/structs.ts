@@ -3,6 +3,7 @@
 
 import { type CText, readCText } from './ctext.ts'
 import { type SlotForm, slotTexts } from './slotforms.ts'
+import { hasIdr, mappingType, shmemType, type TreeForm, treeTypes } from './trees.ts'
 
 /** Which of several forms a built kernel has. */
 export interface Forms {
@@ -12,20 +13,31 @@ export interface Forms {
   readonly vmas: 'maple' | 'rbtree'
   /** How tasks, pids, files and struct page are kept. */
   readonly era: Era
+  /** What the page cache, the swap cache and, in some, pids hang on. */
+  readonly trees: TreeForm
 }
 
 /** `3.10`: threads in a ring, pids in a hash table, flagged tail pages. `2.6.32`: besides, mounts without `struct mount`. */
 export type Era = 'today' | '3.10' | '2.6.32'
 
 /** The types of a kernel with these forms. */
-export function kernelTypes({ memslots, vmas, era }: Forms): CText {
+export function kernelTypes({ memslots, vmas, era, trees }: Forms): CText {
   const stores = { maple: 'struct maple_tree mm_mt', rbtree: 'struct rb_root mm_rb' }
   const areas = { maple, rbtree: rbVmas }[vmas]
   const slots = slotTexts[memslots]
-  const tasks = era === 'today' ? tasksOfToday : oldTasks
+  const pids = hasIdr(trees) ? pidsInIdr : pidsInHash
+  const tasks = era === 'today' ? tasksOfToday : oldTasks + pids
   const parts = [
-    ...[common, areas, processes(stores[vmas]), tasks],
-    ...[files(era), era === 'today' ? pagesOfToday : oldPages, swapDevices],
+    ...[common, areas, processes(stores[vmas])],
+    // A root is in struct idr, and in struct address_space, which is in struct inode.
+    ...[
+      treeTypes(trees),
+      tasks,
+      files(era, trees),
+      shmemType(trees),
+      era === 'today' ? pagesOfToday : oldPages,
+      swapDevices,
+    ],
     ...[slots.text, slots.arch ?? ''],
   ]
   return readCText([...parts, kvm(slots.kvm, slots.arch !== undefined)].join('\n'))
@@ -37,7 +49,6 @@ const common = `
   struct hlist_head { struct hlist_node *first; };
   struct rb_node { unsigned long parent_color; struct rb_node *rb_right, *rb_left; };
   struct rb_root { struct rb_node *rb_node; };
-  struct xarray { unsigned int lock; void *xa_head; };
   struct xa_node { unsigned char shift, offset; struct xa_node *parent; void *slots[64]; };
   struct new_utsname { char sysname[65], nodename[65], release[65], version[65]; };
   struct uts_namespace { struct new_utsname name; };
@@ -123,18 +134,29 @@ const oldTasks = `
     struct signal_struct *signal;
     long stack[1500];
   };
+`
+
+const pidsInHash = `
   struct upid { int nr; struct pid_namespace *ns; struct hlist_node pid_chain; };
   struct pid { int count, level; struct hlist_head tasks[3]; struct upid numbers[1]; };
   struct pid_namespace { int kref, last_pid; };
 `
 
-const files = (era: Era) => `
+// 4.15 to 4.19.
+const pidsInIdr = `
+  struct upid { int nr; struct pid_namespace *ns; };
+  struct pid { int count, level; struct hlist_head tasks[3]; struct upid numbers[1]; };
+  struct idr { struct radix_tree_root idr_rt; unsigned int idr_base, idr_next; };
+  struct pid_namespace { int kref; struct idr idr; };
+`
+
+const files = (era: Era, trees: TreeForm) => `
   ${era === '2.6.32' ? '' : 'struct hlist_bl_node { struct hlist_bl_node *next; void *pprev; };'}
   struct path { struct vfsmount *mnt; struct dentry *dentry; };
   struct qstr { unsigned int hash, len; char *name; };
   struct file_system_type { int fs_flags; char *name; };
   struct super_block { long s_blocksize; struct file_system_type *s_type; };
-  struct address_space { struct inode *host; struct xarray i_pages; };
+  ${mappingType(trees)}
   struct inode {
     unsigned long i_ino;
     struct super_block *i_sb;
@@ -169,6 +191,7 @@ const files = (era: Era) => `
     struct path f_path;
     ${era === '2.6.32' ? '' : 'struct inode *f_inode;'}
     void *f_op;
+    struct address_space *f_mapping;
   };
   struct fdtable { struct file **fd; unsigned long *open_fds; unsigned int max_fds; };
   struct files_struct { int count; struct fdtable *fdt; struct fdtable fdtab; };

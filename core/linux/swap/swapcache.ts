@@ -2,10 +2,10 @@
 // The swap cache: pages that were swapped out, but whose memory has not been taken yet.
 
 import { MissingError } from '../../errors.ts'
-import { address, arrayLength, layout, pointer } from '../../types/layout.ts'
+import { arrayLength, layout, pointer } from '../../types/layout.ts'
 import { type Host } from '../host.ts'
 import { type Pages } from '../page.ts'
-import { XArrays } from '../xarray.ts'
+import { swapSpaces } from './swapspaces.ts'
 
 /** Looks for the frame of a swapped page. */
 export interface SwapCache {
@@ -62,34 +62,24 @@ function swapTables(host: Host, pages: Pages): SwapCache {
   }
 }
 
-/** A device is cut in runs of 16,384 pages (SWAP_ADDRESS_SPACE_SHIFT of mm/swap.h), each with an address_space. */
-const RUN = 16384
-
-/** Address spaces, 4.11 to 6.17: swapper_spaces[type][offset >> 14].i_pages, an XArray by offset. */
+/** Address spaces, until 6.17: a tree with pages by offset. */
 function addressSpaces(host: Host, pages: Pages): SwapCache {
-  const { space, types } = host
-  const mapping = layout(types, 'address_space', { pages: address('i_pages') })
-  const spaces = host.symbols.address('swapper_spaces')
-  if (spaces === undefined) {
+  const entryOf = swapSpaces(host)
+  if (entryOf === undefined) {
     // A kernel with swap tables, whose types are not known so far. Said for each page, so nothing is searched for here.
     const member = 'swap_cluster_info.table'
-    const where = types.whyMissing?.(member) ?? types.name
+    const where = host.types.whyMissing?.(member) ?? host.types.name
     const refuse = () => {
       throw new MissingError('member', member, where)
     }
     return { saysZeros: refuse, find: refuse }
   }
-  const arrays = new XArrays(space, types)
   return {
     saysZeros: () => false,
     find(_info, type, offset) {
-      const runs = space.u64(spaces + BigInt(type * 8))
-      if (runs === 0n) return undefined
-      const run = offset < RUN ? runs : runs + BigInt(Math.floor(offset / RUN) * mapping.size)
-      const entry = arrays.load(mapping.at(space, run).pages, offset)
+      const entry = entryOf(type, offset)
       // A value is the shadow of a page that is gone.
-      if (entry === 0n || (entry & 1n) === 1n) return undefined
-      return cachedFrame(pages, entry, offset)
+      return entry === 0n || (entry & 1n) === 1n ? undefined : cachedFrame(pages, entry, offset)
     },
   }
 }

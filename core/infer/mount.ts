@@ -177,7 +177,7 @@ export function inferMounts({ ground, findings, mounts }: Survey): void {
   const sb = BigInt(findings.at('dentry.d_sb'))
   const superOf = (dentry: bigint | undefined) =>
     ground.isPointer(dentry) ? ground.word(dentry + sb) : undefined
-  const forms: { mnt: number; parent: number; point: number; fit: Candidate }[] = []
+  const tried: Tried<'mnt' | 'parent' | 'point'>[] = []
   const all = [...mounts]
   for (const mnt of offsets(0x80, 8)) {
     for (const parent of offsets(0x100, 8)) {
@@ -189,7 +189,7 @@ export function inferMounts({ ground, findings, mounts }: Survey): void {
       if (!all.some(([mount]) => outer(mount) === mount)) continue
       for (const point of offsets(0x100, 8)) {
         if (point === parent) continue
-        const fit = count(forms.length, all, ([mount, own]) => {
+        const fit = count(mnt, all, ([mount, own]) => {
           const above = outer(mount)
           const at = ground.word(mount - BigInt(mnt) + BigInt(point))
           if (above === undefined || !ground.isPointer(at)) return false
@@ -197,34 +197,26 @@ export function inferMounts({ ground, findings, mounts }: Survey): void {
           const theirs = superOf(ground.word(above + root))
           return theirs !== undefined && superOf(at) === theirs
         })
-        if (fit.against === 0) forms.push({ mnt, parent, point, fit })
+        if (fit.against === 0) tried.push({ form: { mnt, parent, point }, fit })
       }
     }
   }
-  const rule = {
-    of: 'mounts',
-    evidence:
-      "the mountpoint is on the parent's file system; one that is its own parent has its root",
-  }
-  const by = (pick: (form: (typeof forms)[number]) => number) =>
-    forms.map((form) => ({ ...form.fit, offset: pick(form) }))
-  findings.choose(
-    'mount.mnt',
-    'struct vfsmount',
-    by(({ mnt }) => mnt),
-    rule,
+  // With few mounts another word can lead to the parents as well. The three stand side by side in fs/mount.h since 3.3.
+  const beside = tried.filter(
+    ({ form }) => form.point === form.parent + 8 && form.mnt === form.point + 8,
   )
-  findings.choose(
-    'mount.mnt_parent',
-    'struct mount *',
-    by(({ parent }) => parent),
-    rule,
-  )
-  findings.choose(
-    'mount.mnt_mountpoint',
-    'struct dentry *',
-    by(({ point }) => point),
-    rule,
+  findings.chooseTogether(
+    beside.length > 0 ? beside : tried,
+    {
+      mnt: ['mount.mnt', 'struct vfsmount'],
+      parent: ['mount.mnt_parent', 'struct mount *'],
+      point: ['mount.mnt_mountpoint', 'struct dentry *'],
+    },
+    {
+      of: 'mounts',
+      evidence:
+        "the mountpoint is on the parent's file system; one that is its own parent has its root",
+    },
   )
 }
 

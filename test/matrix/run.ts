@@ -22,6 +22,8 @@ const rows = cases.map(({ name, kernel, way }) => {
   const started = Date.now()
   const cells = rowOf(kernel, way, features)
   cells.forEach((cell, i) => {
+    // A dump that is not there is told once.
+    if (cell.mark === 'not run' && i > 0) return
     judge(`${name}, ${names[i] ?? ''}`, cell, before.get(name)?.[i])
   })
   const counts = [...new Set(cells.map(({ mark }) => mark))].map((mark) => {

@@ -28,7 +28,6 @@ describe('the package', () => {
       '@types/node',
       'apache-arrow',
       'fzstd',
-      'hyparquet',
       'hyparquet-writer',
       'ts-node',
       'typescript',

@@ -7,7 +7,7 @@ import { dataAt, stext, writeKallsyms, type KallsymsEra, type WrittenSymbol } fr
 import { type BuiltMemory } from './memory.ts'
 import { page, PageTables } from './pagetable.ts'
 import { kernelTypes, type Forms } from './structs.ts'
-import { swapSymbol } from './trees.ts'
+import { swapSymbol } from './treeforms.ts'
 
 /** What a kernel is like. */
 export interface KernelDescription extends Partial<Forms> {

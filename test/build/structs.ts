@@ -3,7 +3,7 @@
 
 import { type CText, readCText } from './ctext.ts'
 import { type SlotForm, slotTexts } from './slotforms.ts'
-import { hasIdr, mappingType, shmemType, type TreeForm, treeTypes } from './trees.ts'
+import { hasIdr, mappingType, shmemType, type TreeForm, treeTypes } from './treeforms.ts'
 
 /** Which of several forms a built kernel has. */
 export interface Forms {

@@ -33,7 +33,6 @@ const oldest = (type: number, offset: number) => (BigInt(type) << 1n) | (BigInt(
 const middle = (type: number, offset: number) => (BigInt(type) << 9n) | (BigInt(offset) << 14n)
 
 const before = { vmas: 'rbtree', beforeL1tf: true } as const
-const noCache = { hasSwapCache: false }
 const today = { swapEntry, hasSwapCache: true }
 
 /** A new kernel is one more line. */
@@ -41,50 +40,63 @@ export const kernels: readonly Kernel[] = [
   {
     ...{ name: '2.6.32', ways: own },
     built: {
-      ...{ forms: { ...before, era: '2.6.32', memslots: 'in kvm' }, swapEntry: oldest },
-      ...noCache,
+      ...{
+        forms: { trees: '2.6.32', ...before, era: '2.6.32', memslots: 'in kvm' },
+        swapEntry: oldest,
+      },
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '2.6.32 of RHEL 6', ways: own },
     built: {
-      forms: { ...before, era: '2.6.32', memslots: 'by id' },
+      forms: { trees: '2.6.32', ...before, era: '2.6.32', memslots: 'by id' },
       swapEntry: oldest,
-      ...noCache,
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '3.10', ways: own },
     built: {
-      forms: { ...before, era: '3.10', memslots: 'by size' },
+      forms: { trees: '3.10', ...before, era: '3.10', memslots: 'by size' },
       swapEntry: oldest,
-      ...noCache,
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '4.4', ways: own },
     built: {
-      ...{ forms: { ...before, era: '3.10', memslots: 'fixed array' }, swapEntry: oldest },
-      ...noCache,
+      ...{
+        forms: { trees: '4.4', ...before, era: '3.10', memslots: 'fixed array' },
+        swapEntry: oldest,
+      },
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '4.9', ways: own },
     built: {
-      ...{ forms: { ...before, era: '3.10', memslots: 'fixed array' }, swapEntry: middle },
-      ...noCache,
+      ...{
+        forms: { trees: '4.9', ...before, era: '3.10', memslots: 'fixed array' },
+        swapEntry: middle,
+      },
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '4.15', ways: own },
     built: {
-      ...{ forms: { ...before, memslots: 'fixed array' }, swapEntry: middle },
-      ...noCache,
+      ...{ forms: { trees: '4.15', ...before, memslots: 'fixed array' }, swapEntry: middle },
+      hasSwapCache: true,
     },
   },
   {
     ...{ name: '4.19', ways: own },
-    built: { forms: { vmas: 'rbtree', memslots: 'fixed array' }, swapEntry, ...noCache },
+    built: {
+      forms: { trees: '4.19', vmas: 'rbtree', memslots: 'fixed array' },
+      swapEntry,
+      hasSwapCache: true,
+    },
   },
   {
     ...{ name: '5.10', ways: all, real: realDump('5.10') },
@@ -94,7 +106,7 @@ export const kernels: readonly Kernel[] = [
   { name: '6.12', ways: all, real: realDump('6.12'), built: { forms: {}, ...today } },
   {
     ...{ name: '7.3', ways: all, real: realDump('7.3') },
-    built: { forms: { levels: 5 }, swapEntry, ...noCache },
+    built: { forms: { levels: 5 }, swapEntry, hasSwapCache: false },
   },
 ]
 

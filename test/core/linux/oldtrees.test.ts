@@ -7,7 +7,8 @@ import { FaultError, type HostDump, qemuVtop } from '../../../core/index.ts'
 import { type BuiltHost, type HostDescription } from '../../build/linux.ts'
 import { page, swapEntry } from '../../build/pagetable.ts'
 import { guestHpa, guestHva, smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
-import { makeTree, swapValue, treeIn, type TreeForm } from '../../build/trees.ts'
+import { type TreeForm } from '../../build/treeforms.ts'
+import { makeTree, swapValue, treeIn } from '../../build/trees.ts'
 
 const forms: Record<Exclude<TreeForm, 'xarray'>, Partial<HostDescription>> = {
   '2.6.32': { era: '2.6.32', memslots: 'in kvm' },

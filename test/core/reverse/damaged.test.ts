@@ -33,8 +33,8 @@ const damages: readonly {
   {
     name: 'a list of virtual machines that leads nowhere',
     damage: ({ kernel }, _task, { kvm }) => kernel.set('kvm', kvm, { 'vm_list.next': POISON }),
-    remark: /^the list of virtual machines: .*0xdead/,
-    isLost: true,
+    remark: /^vm_list is damaged, in which there may be more virtual machines: .*0xdead/,
+    isLost: false,
   },
   {
     name: 'a virtual machine without memory',

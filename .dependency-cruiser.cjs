@@ -17,7 +17,7 @@ const ranks = [
   'reverse/|mce/|compare/',
   'io/',
   'view/',
-  'hostdump\\.ts|qemuvtop\\.ts|sample\\.ts',
+  'openoptions\\.ts|hostdump\\.ts|qemuvtop\\.ts|sample\\.ts',
   'index\\.ts',
 ]
 const coreIsOneWay = ranks.slice(0, -1).map((rank, i) => ({

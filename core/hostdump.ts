@@ -3,15 +3,13 @@
 
 import { type Addresses } from './bulk/input.ts'
 import { hex, parseAddress } from './bytes/hex.ts'
-import { DebugFiles, debugOptionNames, type DebugOptions } from './debug/debugfiles.ts'
 import { type DumpFacts } from './dump/format.ts'
 import { openPages } from './dump/open.ts'
-import { type RawOptions } from './dump/raw.ts'
 import { RecordingPages } from './dump/recording.ts'
 import { framesOf, type HpaRange, type SliceOptions, writeSlice } from './dump/slice.ts'
 import { type SliceResult } from './dump/slicefile.ts'
 import { DumpError, MissingError, TaskError, UsageError } from './errors.ts'
-import { type Finding, InferredTypes, inferTypes } from './infer/index.ts'
+import { type Finding, InferredTypes } from './infer/index.ts'
 import { type Vm, type VmList, Vms } from './kvm/vm.ts'
 import { type Given } from './linux/found.ts'
 import { type Bases, Host, type TypeSource } from './linux/host.ts'
@@ -20,6 +18,7 @@ import { readOpening, readTables } from './linux/opening/opening.ts'
 import { type SwapDevices } from './linux/swap/swap.ts'
 import { listOf } from './linux/partial.ts'
 import { type Task, type TaskList, Tasks } from './linux/task.ts'
+import { addressOf, givenBy, type OpenOptions, typeSourceOf } from './openoptions.ts'
 import { whoHas } from './reverse/find.ts'
 import { ownersOf } from './reverse/ownersof.ts'
 import { type OwnerTable } from './reverse/ownertable.ts'
@@ -29,27 +28,6 @@ import { type WhoHas } from './reverse/whohas.ts'
 import { PhysicalMemory } from './space/physical.ts'
 import { declareStructs } from './types/declare.ts'
 import { structView, type StructName, type StructOf } from './types/view.ts'
-
-/** Options of `openDump`. */
-export interface OpenOptions extends RawOptions, DebugOptions {
-  /** Remember which pages are read, so that `slice()` can write them to a small dump of their own. */
-  readonly record?: boolean
-  /**
-   * What is known of the host's kernel, for dumps in which it is not found (`DumpError` with code `no-kernel`). Each
-   * is verified, and refused when it does not fit. `physBase`: a bigint, or hex text; it can be negative.
-   */
-  readonly physBase?: bigint | number | string
-  /** The value of CR3 of one of the host's processors: a bigint, or hex text. */
-  readonly cr3?: bigint | number | string
-  /** The host's VMCOREINFO as text: `OSRELEASE=…` and the lines behind it. */
-  readonly vmcoreinfo?: string
-  /**
-   * `given`: take no notice of the dump's own types (BTF), but those of the files in `vmlinux`, `debuginfo` or `btf`.
-   * `inferred`: find the layout of structures in the dump itself, as is done for kernels that have no types when no file
-   * is given. Both to compare, or when a kernel's own types are damaged.
-   */
-  readonly types?: 'given' | 'inferred'
-}
 
 /** Options of `dump.slice`. */
 export interface DumpSliceOptions extends SliceOptions {
@@ -352,28 +330,6 @@ export function onOpen(listener: (dump: HostDump) => void): () => void {
   }
 }
 
-function givenBy({ physBase, cr3, vmcoreinfo }: OpenOptions): Given {
-  const call = 'openDump(path, {physBase, cr3})'
-  // Bits 63 to 52 of a negative phys_base are ones where it is written as an address.
-  const negative = typeof physBase === 'string' ? /^-(.*)$/.exec(physBase)?.[1] : undefined
-  const isNegative = (typeof physBase === 'bigint' || typeof physBase === 'number') && physBase < 0
-  const size = isNegative ? -BigInt(physBase) : (negative ?? physBase)
-  const base = size === undefined ? undefined : BigInt.asIntN(64, addressOf(size, call))
-  return {
-    physBase: base !== undefined && (isNegative || negative !== undefined) ? -base : base,
-    cr3: cr3 === undefined ? undefined : addressOf(cr3, call),
-    vmcoreinfo,
-  }
-}
-
-function typeSourceOf(options: OpenOptions): TypeSource {
-  const hasFiles = debugOptionNames.some((name) => options[name] !== undefined)
-  const files = hasFiles ? new DebugFiles(options) : undefined
-  if (options.types === 'given') return { ignoreOwn: true, files }
-  if (options.types === 'inferred') return { ignoreOwn: true, infer: inferTypes }
-  return { files, infer: inferTypes }
-}
-
 /** Remarks that a dump without a kernel, or without types, cannot make: what misses them says so itself. */
 function orNone(read: () => string | readonly string[]): readonly string[] {
   try {
@@ -386,14 +342,6 @@ function orNone(read: () => string | readonly string[]): readonly string[] {
 
 function describeVm(vm: Vm): string {
   return `${vm.name ?? 'unnamed'} (pid ${vm.task?.pid ?? 'gone'}, kvm ${hex(vm.address)})`
-}
-
-function addressOf(value: bigint | number | string, call: string): bigint {
-  const address = parseAddress(value)
-  if (address !== undefined) return address
-  throw new UsageError(
-    `${call}: '${String(value)}' is no address; wanted a bigint, or hex text such as '0xffff888000000000'`,
-  )
 }
 
 function checkLength(length: number): void {

@@ -3,7 +3,8 @@
 
 // Opening a dump, and the main job.
 export { openDump } from './sample.ts'
-export { type DumpSliceOptions, HostDump, onOpen, type OpenOptions } from './hostdump.ts'
+export { type DumpSliceOptions, HostDump, onOpen } from './hostdump.ts'
+export { type OpenOptions } from './openoptions.ts'
 export { type HpaRange, type SliceOptions } from './dump/slice.ts'
 export { type SliceResult } from './dump/slicefile.ts'
 export { type Finding } from './infer/index.ts'

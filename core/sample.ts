@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DumpError } from './errors.ts'
-import { type HostDump, openDump as open, type OpenOptions } from './hostdump.ts'
+import { type HostDump, openDump as open } from './hostdump.ts'
+import { type OpenOptions } from './openoptions.ts'
 
 /** `openDump(path)`, and `openDump.sample()`. */
 export interface OpenDump {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The columns of a bulk translation: made, seen as halves, cut, and picked from.
 
+import { wordsOf } from '../bytes/words.ts'
+
 /** The columns of a result; all have the same length. */
 export interface ResultColumns {
   readonly gpa: BigUint64Array
@@ -104,8 +106,4 @@ export function picked64(from: BigUint64Array, rows: Uint32Array): BigUint64Arra
     target[2 * i + 1] = source[2 * row + 1] ?? 0
   }
   return to
-}
-
-function wordsOf(column: BigUint64Array): Uint32Array {
-  return new Uint32Array(column.buffer, column.byteOffset, column.length * 2)
 }

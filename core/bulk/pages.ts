@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The address of every page that a guest has memory for, piece by piece: input for whole guests.
 
+import { wordsOf } from '../bytes/words.ts'
 import { type Memslot } from '../kvm/memslots/memslot.ts'
 import { type Vm } from '../kvm/vm.ts'
 
@@ -20,6 +21,7 @@ export function guestPageCount(vm: Vm): number {
  */
 export function* guestPages(vm: Vm, from = 0, to = Infinity): Generator<BigUint64Array> {
   let column = new BigUint64Array(BATCH_ROWS)
+  let words = wordsOf(column)
   let count = 0
   let first = 0
   for (const { baseGfn, npages } of slotsOf(vm)) {
@@ -27,10 +29,13 @@ export function* guestPages(vm: Vm, from = 0, to = Infinity): Generator<BigUint6
     const end = Math.min(npages, to - first)
     first += npages
     for (let page = start; page < end; page++) {
-      column[count++] = BigInt((baseGfn + page) * PAGE_SIZE)
-      if (count < BATCH_ROWS) continue
+      const gpa = (baseGfn + page) * PAGE_SIZE
+      words[2 * count] = gpa
+      words[2 * count + 1] = gpa / 2 ** 32
+      if (++count < BATCH_ROWS) continue
       yield column
       column = new BigUint64Array(BATCH_ROWS)
+      words = wordsOf(column)
       count = 0
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Many addresses at once: whole translations, or only the step to hva, or from hva to hpa.
 
+import { wordsOf } from '../bytes/words.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type Engine, gpaEngine, hvaEngine } from './engine.ts'
 import { addressColumn, type Addresses } from './input.ts'
@@ -58,29 +59,40 @@ export function hvasOf(vm: Vm, gpas: Addresses, call: string): BigUint64Array {
   vm.checkAlive()
   const column = addressColumn(gpas, call)
   const hvas = new BigUint64Array(column.length).fill(NO_ADDRESS)
-  const slots = vm.memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
-  const words = new Uint32Array(column.buffer, column.byteOffset, 2 * column.length)
-  const halves = new Uint32Array(hvas.buffer)
-  let found = slots[0]
-  let end = 0
-  let delta = [0, 0]
+  const slots = vm.memslots
+    .filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+    .sort((a, b) => a.gpa - b.gpa)
+  const starts = Float64Array.from(slots, ({ gpa }) => gpa)
+  const ends = Float64Array.from(slots, ({ gpa, size }) => gpa + size)
+  const deltas = wordsOf(BigUint64Array.from(slots, ({ gpa, hva }) => hva - BigInt(gpa)))
+  const [words, halves] = [wordsOf(column), wordsOf(hvas)]
+  let found = 0
   for (let i = 0; i < column.length; i++) {
     const low = words[2 * i] ?? 0
     const high = words[2 * i + 1] ?? 0
     const gpa = high * 2 ** 32 + low
-    if (found === undefined || gpa < found.gpa || gpa >= end) {
-      found = slots.find((slot) => gpa >= slot.gpa && gpa < slot.gpa + slot.size)
-      if (found === undefined) continue
-      end = found.gpa + found.size
-      const whole = BigInt.asUintN(64, found.hva - BigInt(found.gpa))
-      delta = [Number(whole & 0xffffffffn), Number(whole >> 32n)]
+    if (!(gpa >= (starts[found] ?? Infinity) && gpa < (ends[found] ?? 0))) {
+      found = placeOf(starts, gpa)
+      if (!(gpa < (ends[found] ?? 0))) continue
     }
-    const [deltaLow = 0, deltaHigh = 0] = delta
-    const sum = (low + deltaLow) >>> 0
+    const delta = deltas[2 * found] ?? 0
+    const sum = (low + delta) >>> 0
     halves[2 * i] = sum
-    halves[2 * i + 1] = high + deltaHigh + (sum < deltaLow ? 1 : 0)
+    halves[2 * i + 1] = high + (deltas[2 * found + 1] ?? 0) + (sum < delta ? 1 : 0)
   }
   return hvas
+}
+
+/** The place of the last start that is not above an address, or -1. */
+function placeOf(starts: Float64Array, address: number): number {
+  let low = 0
+  let high = starts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((starts[middle] ?? 0) <= address) low = middle + 1
+    else high = middle
+  }
+  return low - 1
 }
 
 /** The host physical addresses of many host virtual ones of the VMM; NO_ADDRESS where nothing is mapped. */

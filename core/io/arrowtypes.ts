@@ -3,9 +3,9 @@
 
 import type * as Arrow from 'apache-arrow'
 import type { Data, Dictionary, Int, RecordBatch, Schema, Utf8, Vector } from 'apache-arrow'
+import { wordsOf } from '../bytes/words.ts'
 import { stateNames } from '../bulk/states.ts'
 import { columnNames, type Rows } from './rows.ts'
-import { halvesOf } from './textrows.ts'
 
 /** The package, as it is once loaded. */
 export type ArrowPackage = typeof Arrow
@@ -71,7 +71,7 @@ export class BatchMaker {
     const { length } = column
     // The table's own column may be shared memory, and is not to be changed.
     const data = column.slice()
-    const halves = halvesOf(data)
+    const halves = wordsOf(data)
     const { bitmap, nullCount } = bitmapOf(length, (i) => {
       const high = halves[2 * i + 1] ?? 0
       const isThere = this.#int64

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // CSV (RFC 4180): a line of names, then a line for each row; addresses as `0x…`, or decimal.
 
+import { wordsOf } from '../bytes/words.ts'
 import { stateNames } from '../bulk/states.ts'
 import { printable } from '../bytes/printable.ts'
 import { UsageError } from '../errors.ts'
@@ -12,7 +13,7 @@ import { type Line, linesOf } from './lines.ts'
 import { columnNames, type Rows } from './rows.ts'
 import { type Sink } from './sink.ts'
 import { type ByteSource } from './source.ts'
-import { halvesOf, TextRows } from './textrows.ts'
+import { TextRows } from './textrows.ts'
 
 /** What separates fields; the one that the first line has is taken. */
 const separators = [',', ';', '\t']
@@ -41,8 +42,8 @@ function writerOf(sink: Sink, { decimal = false }: ValueOptions): RowWriter {
   }
   return {
     async write(rows: Rows) {
-      const addresses = [rows.gpa, rows.hva, rows.hpa].map(halvesOf)
-      const offsets = halvesOf(rows.swapOffset)
+      const addresses = [rows.gpa, rows.hva, rows.hpa].map(wordsOf)
+      const offsets = wordsOf(rows.swapOffset)
       for (let i = 0; i < rows.length; i++) {
         for (const column of addresses) {
           text.wide(column, i, decimal ? 'decimal' : 'hex')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // JSON lines: an object for each row, with every name in each; addresses as `0x…` texts.
 
+import { wordsOf } from '../bytes/words.ts'
 import { stateNames } from '../bulk/states.ts'
 import { UsageError } from '../errors.ts'
 import { columnIn } from './columns.ts'
@@ -10,7 +11,7 @@ import { linesOf } from './lines.ts'
 import { columnNames, type Rows } from './rows.ts'
 import { type Sink } from './sink.ts'
 import { type ByteSource } from './source.ts'
-import { halvesOf, TextRows } from './textrows.ts'
+import { TextRows } from './textrows.ts'
 
 /** Objects, one a line. */
 export const jsonl: ColumnFormat = {
@@ -44,7 +45,7 @@ function writerOf(sink: Sink): RowWriter {
   }
   return {
     async write(rows: Rows) {
-      const [gpa, hva, hpa, offset] = [rows.gpa, rows.hva, rows.hpa, rows.swapOffset].map(halvesOf)
+      const [gpa, hva, hpa, offset] = [rows.gpa, rows.hva, rows.hpa, rows.swapOffset].map(wordsOf)
       for (let i = 0; i < rows.length; i++) {
         text.bytes(labels[0])
         address(gpa, i)

@@ -3,12 +3,12 @@
 
 import { gzipSync } from 'node:zlib'
 import type { DecodedArray, SchemaElement } from 'hyparquet'
+import { wordsOf } from '../bytes/words.ts'
 import { stateNames } from '../bulk/states.ts'
 import { type ColumnFormat, type RowWriter, type ValueOptions } from './format.ts'
 import { readParquet } from './parquetread.ts'
 import { columnNames, type Rows } from './rows.ts'
 import { type Sink } from './sink.ts'
-import { halvesOf } from './textrows.ts'
 
 /** Rows of a row group: a reader has this much in memory, and skips this much at once. */
 const GROUP_ROWS = 262_144
@@ -150,7 +150,7 @@ function addresses(columns: readonly BigUint64Array[], int64: boolean): (bigint 
   const highEnd = int64 ? 2 ** 31 : 2 ** 32
   let at = 0
   for (const column of columns) {
-    const halves = halvesOf(column)
+    const halves = wordsOf(column)
     for (let i = 0; i < column.length; i++) {
       const low = halves[2 * i] ?? 0
       const high = halves[2 * i + 1] ?? 0

@@ -83,11 +83,6 @@ export class TextRows {
   }
 }
 
-/** A column of 64-bit numbers as halves, the lower first. */
-export function halvesOf(column: BigUint64Array): Uint32Array {
-  return new Uint32Array(column.buffer, column.byteOffset, 2 * column.length)
-}
-
 function nibbles(word: number): number {
   return word === 0 ? 1 : 8 - (Math.clz32(word) >>> 2)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Frames in bulk: the NUMA node of each and what it is used for, out of `struct page`, each page of which is read once.
 
+import { wordsOf } from '../bytes/words.ts'
 import { DumpError } from '../errors.ts'
 import { layout, optional, pointer, u64, uint } from '../types/layout.ts'
 import { type Host } from './host.ts'
@@ -121,7 +122,7 @@ export class FrameTable {
 
   /** The NUMA nodes of a column of host physical addresses; NO_NODE where there is no address or nobody can tell. */
   nodes(hpa: BigUint64Array): Int16Array {
-    const halves = new Uint32Array(hpa.buffer, hpa.byteOffset, 2 * hpa.length)
+    const halves = wordsOf(hpa)
     const nodes = new Int16Array(hpa.length)
     for (let i = 0; i < nodes.length; i++) {
       nodes[i] = this.node((halves[2 * i + 1] ?? 0) * 0x100000 + ((halves[2 * i] ?? 0) >>> 12))

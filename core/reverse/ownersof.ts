@@ -3,6 +3,7 @@
 
 import { type Addresses, addressColumn } from '../bulk/input.ts'
 import { NO_ADDRESS } from '../bulk/states.ts'
+import { wordsOf } from '../bytes/words.ts'
 import { withProgress } from '../progress.ts'
 import { kindCode } from './kinds.ts'
 import { type OwnerColumns, OwnerTable } from './ownertable.ts'
@@ -43,9 +44,7 @@ function filler(back: WayBack, columns: OwnerColumns): (i: number) => void {
   const { guests, processes, kernelKinds } = back
   const { pages } = back.linux
   const { kind, vm, slot, pid, owners } = columns
-  const words = new Uint32Array(columns.hpa.buffer, columns.hpa.byteOffset, 2 * kind.length)
-  const gpa = new Uint32Array(columns.gpa.buffer)
-  const hva = new Uint32Array(columns.hva.buffer)
+  const [words, gpa, hva] = [wordsOf(columns.hpa), wordsOf(columns.gpa), wordsOf(columns.hva)]
   const pids = guests.vms.map(({ task }) => task?.pid ?? -1)
   const invalid = kindCode('invalid')
   const zero = kindCode('zero')

@@ -45,6 +45,11 @@ const pageTypes: Readonly<Record<string, PageUse>> = {
   PGTY_large_kmalloc: 'kernel',
 }
 
+/** What a page type of `enum pagetype` says; undefined for one that is not known. */
+export function frameUseOfType(name: string): PageUse | undefined {
+  return pageTypes[name]
+}
+
 /** Decides what the frames of one host are used for. */
 export class PageUses {
   readonly #host: Host

@@ -8,6 +8,7 @@ import { type Tasks } from '../linux/task.ts'
 import { type GuestFrames, noteGuests } from './guestframes.ts'
 import { KernelPages } from './kernelpage.ts'
 import { KernelKinds } from './kinds.ts'
+import { QuickKinds } from './quickkinds.ts'
 import { type KnownProcesses, noteProcesses, type ProcessFrames } from './processframes.ts'
 
 /** The indexes of one host. */
@@ -69,7 +70,7 @@ export class WayBack {
 
   /** What frames that nobody has mapped are, each looked up once. */
   get kernelKinds(): KernelKinds {
-    return (this.#kernelKinds ??= new KernelKinds(this))
+    return (this.#kernelKinds ??= new KernelKinds(this, new QuickKinds(this.linux)))
   }
 
   /** The list can be damaged in the middle: those before it are there. */

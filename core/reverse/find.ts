@@ -4,6 +4,7 @@
 import { printable } from '../bytes/printable.ts'
 import { DumpError, FaultError, ifThere } from '../errors.ts'
 import { type Page } from '../linux/page.ts'
+import { entryValues } from '../linux/swap/entryvalue.ts'
 import { type OwnerKind, type GuestOwner, type ProcessOwner } from './frame.ts'
 import { resourcesAt } from './iomem.ts'
 import { isRam, isSwapCached, kernelKind } from './kinds.ts'
@@ -51,6 +52,8 @@ export function whoHas(back: WayBack, hpa: number): WhoHas {
   const swap = page === null ? null : tried('the swap entry', null, () => swapEntryOf(back, page))
   if (swap !== null && guests.length + processes.length === 0) {
     guests = swappedOwners(back, swap.type, swap.offset, offset)
+    // The entry can stand in a table that the dump lacks.
+    if (guests.length === 0) remarks.push(...back.guests.remarks)
     how.push(
       `it is the copy of page ${swap.offset} of ${swap.path} in the swap cache; ` +
         (guests.length === 0
@@ -99,13 +102,12 @@ interface SwapEntryOfPage {
 
 function swapEntryOf({ kernel, linux }: WayBack, page: Page): SwapEntryOfPage | null {
   if (!isSwapCached(page)) return null
-  // swp_entry_t: the type stands above 58 bits of offset (include/linux/swapops.h). Later pages follow the head.
-  const entry = kernel.privateOf(page.head)
-  const type = Number(entry >> 58n)
+  const { type, offset } = entryValues(linux.host).read(kernel.privateOf(page.head))
   const device = linux.swap.devices.find((one) => one.type === type)
   return {
     type,
-    offset: Number(BigInt.asUintN(58, entry)) + page.pfn - page.head,
+    // Later pages of a folio follow the head.
+    offset: offset + page.pfn - page.head,
     path: device === undefined ? `swap type ${type}` : printable(device.path, 255),
   }
 }

@@ -2,7 +2,7 @@
 // What a frame that no page table of a process names is to the kernel: a file's cache, a slab, a free block.
 
 import { hex } from '../bytes/hex.ts'
-import { CorruptError } from '../errors.ts'
+import { CorruptError, MissingError } from '../errors.ts'
 import { InodePaths } from '../linux/inodepath.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type Page } from '../linux/page.ts'
@@ -55,6 +55,7 @@ export class KernelPages {
     const { types } = linux.host
     this.#linux = linux
     this.#page = layout(types, 'page', {
+      flags: u64('flags.f', 'flags'),
       private: u64('private'),
       mapcount: int('_mapcount'),
       type: optional(uint('page_type')),
@@ -129,6 +130,11 @@ export class KernelPages {
     const type = record.type ?? record.mapcount >>> 0
     const buddy = types.enumerators('pagetype')?.get('PGTY_buddy')
     if (buddy !== undefined) return type >>> 24 === buddy
-    return Number(vmcoreinfo.number('PAGE_BUDDY_MAPCOUNT_VALUE') ?? 0n) === (type | 0)
+    const value = vmcoreinfo.number('PAGE_BUDDY_MAPCOUNT_VALUE')
+    if (value !== undefined) return Number(value) === (type | 0)
+    // A flag of its own until 2.6.37.
+    const bit = types.enumerators('pageflags')?.get('PG_buddy')
+    if (bit !== undefined) return ((record.flags >> BigInt(bit)) & 1n) === 1n
+    throw new MissingError('number', 'PAGE_BUDDY_MAPCOUNT_VALUE', 'VMCOREINFO')
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The swap cache: pages that were swapped out, but whose memory has not been taken yet.
 
-import { MissingError } from '../../errors.ts'
+import { hex } from '../../bytes/hex.ts'
+import { CorruptError, MissingError } from '../../errors.ts'
 import { arrayLength, layout, pointer } from '../../types/layout.ts'
 import { type Host } from '../host.ts'
 import { type Pages } from '../page.ts'
@@ -56,7 +57,10 @@ function swapTables(host: Host, pages: Pages): SwapCache {
     find(infoAddress, _type, offset) {
       const word = wordOf(infoAddress, offset)
       if (word === 0n || (word & 1n) === 1n) return undefined
-      if ((word & 3n) === 2n) return pages.ifFrame(Number(BigInt.asUintN(UPPER_FLAGS, word) >> 2n))
+      if ((word & 3n) === 2n) {
+        const pfn = Number(BigInt.asUintN(UPPER_FLAGS, word) >> 2n)
+        return pages.ifFrame(pfn) ?? noFrame(word, offset)
+      }
       return (word & 7n) === 0n ? cachedFrame(pages, word, offset) : undefined
     },
   }
@@ -88,8 +92,14 @@ function addressSpaces(host: Host, pages: Pages): SwapCache {
  * The frame of page `offset` of a device in the folio whose head page is at `head`. A large folio lies at a multiple
  * of its size in the device too.
  */
-function cachedFrame(pages: Pages, head: bigint, offset: number): number | undefined {
+function cachedFrame(pages: Pages, head: bigint, offset: number): number {
   const first = pages.frameAt(head)
-  if (first === undefined) return undefined
-  return pages.ifFrame(first + (offset % 2 ** pages.order(head)))
+  if (first === undefined) return noFrame(head, offset)
+  return pages.ifFrame(first + (offset % 2 ** pages.order(head))) ?? noFrame(head, offset)
+}
+
+/** Damage, which must not read as a page that is on its device alone. */
+function noFrame(entry: bigint, offset: number): never {
+  const problem = `has ${hex(entry)} for page ${offset} of a device, which leads to no frame of this host`
+  throw new CorruptError('the swap cache', entry, problem)
 }

@@ -50,9 +50,17 @@ export function unpack(number: number, data: Uint8Array, size: number, at: numbe
     throw new UnsupportedError(`${what}: write it with Zstandard, gzip or Snappy`, codec.name)
   }
   // 64 more for short pages: headers and checksums count, too.
-  if (!(size >= 0 && size <= MOST_PAGE && size <= (data.length + 64) * codec.most)) {
+  if (!(size >= 0 && size <= (data.length + 64) * codec.most)) {
     const what = `a page of ${data.length} bytes (compression: ${codec.name})`
     throw new FormatError(`${what} would hold ${size}`, 'uncompressed_page_size', at)
+  }
+  // It can be a sound one.
+  if (size > MOST_PAGE) {
+    const what = `a page at ${at} holds ${size} bytes, and none above ${MOST_PAGE} is read`
+    throw new UnsupportedError(
+      `${what}: write it with smaller pages`,
+      'Parquet pages above 128 MiB',
+    )
   }
   let bytes: Uint8Array
   try {

@@ -85,11 +85,10 @@ for (const kernel of kernels) {
       }
     })
 
-    it('lead to the page tables and the code of the guest, where the dump keeps its pages', (t) => {
-      if (kernel !== '6.12') {
-        t.skip('no user pages in this dump')
-        return
-      }
+    // The others were taken without user pages.
+    const keepsPages = kernel === '6.12'
+    const lead = 'lead to the page tables and the code of the guest, where the dump keeps its pages'
+    const check = () => {
       for (const vm of dump.vms) {
         const { cr3, rip } = vm.vcpus[0]?.registers ?? assert.fail()
         assert.ok(cr3 !== null && rip !== null)
@@ -101,7 +100,8 @@ for (const kernel of kernels) {
         // `in %dx,%al` has been emulated, or is the next one.
         assert.ok(bytes(rip - 3n, 4).includes(0xec))
       }
-    })
+    }
+    if (keepsPages) it(lead, check)
 
     it('are shown as a table and one by one, and as JSON', () => {
       const vm = dump.vms.find(({ vcpus }) => vcpus.length > 1) ?? dump.vms[0]

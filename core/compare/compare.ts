@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Two guests, or one guest in two dumps, page by page: what moved, came, went or was swapped.
 
-import { type RowState, stateNames } from '../bulk/states.ts'
+import { MAPPED, type RowState, stateNames } from '../bulk/states.ts'
 import { type TranslationTable } from '../bulk/table.ts'
 import { translateAll } from '../bulk/vtop.ts'
+import { wordsOf } from '../bytes/words.ts'
 import { UsageError } from '../errors.ts'
 import { Vm } from '../kvm/vm.ts'
 import { withProgress } from '../progress.ts'
@@ -11,7 +12,8 @@ import { withProgress } from '../progress.ts'
 /**
  * What became of a page from the first to the second. `same`: the same frame, or the same state without one. `moved`:
  * another frame. `appeared`, `went`: mapped in one only, and not swapped in the other. `swapped out`, `swapped in`.
- * `new slot`, `no slot`: only one of them has memory there. `other`: any other change of state.
+ * `new slot`, `no slot`: only one of them has memory there. `other`: any other change of state, and every page of which
+ * either dump lacks what tells.
  */
 export type Change =
   | 'same'
@@ -81,7 +83,7 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
     )
   }
   const most = options.mostChanged ?? 100_000
-  const counts = Object.fromEntries(changes.map((change) => [change, 0])) as Record<Change, number>
+  const byCode = new Float64Array(changes.length)
   const sides = [new Uint32Array(16), new Uint32Array(16)] as const
   const changed: ChangedPage[] = []
   const ranges = union(first, second)
@@ -91,19 +93,19 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
   withProgress(work, (advance) => {
     for (const [from, to] of ranges) {
       for (let gfn = from; gfn < to; gfn += STEP) {
-        const gpas = Float64Array.from(
-          { length: Math.min(STEP, to - gfn) },
-          (_, i) => (gfn + i) * 4096,
-        )
+        const gpas = pagesFrom(gfn, Math.min(STEP, to - gfn))
         const tables = [first, second].map((vm) => translateAll(vm, gpas, 'compare(first, second)'))
         const [a, b] = tables
         if (a === undefined || b === undefined) return
+        const isSame = sameFrames(a, b)
         for (let i = 0; i < gpas.length; i++) {
-          const states = [a.state[i] ?? 0, b.state[i] ?? 0] as const
-          sides.forEach((side, n) => (side[states[n] ?? 0] = (side[states[n] ?? 0] ?? 0) + 1))
-          const change = changeOf(a, b, i)
-          counts[change]++
-          if (change !== 'same' && ++differ <= most) changed.push(pageOf(a, b, i, change))
+          const [one, two] = [a.state[i] ?? 0, b.state[i] ?? 0]
+          sides[0][one] = (sides[0][one] ?? 0) + 1
+          sides[1][two] = (sides[1][two] ?? 0) + 1
+          const code = one === two && one === MAPPED && isSame(i) ? SAME : codes[16 * one + two]
+          byCode[code ?? OTHER] = (byCode[code ?? OTHER] ?? 0) + 1
+          if (code === SAME || ++differ > most) continue
+          changed.push(pageOf(a, b, i, changes[code ?? OTHER] ?? 'other'))
         }
         advance(gpas.length)
       }
@@ -113,17 +115,43 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
     const both = [sides[0][code] ?? 0, sides[1][code] ?? 0] as const
     return both[0] + both[1] === 0 ? [] : [{ state, pages: both }]
   })
+  const counts = Object.fromEntries(
+    changes.map((change, code) => [change, byCode[code] ?? 0]),
+  ) as Record<Change, number>
   const vms = [first, second] as const
   return Object.freeze({ vms, pages, counts, states, changed, isCut: differ > most })
 }
 
-function changeOf(a: TranslationTable, b: TranslationTable, i: number): Change {
-  const before = stateNames[a.state[i] ?? 0]
-  const after = stateNames[b.state[i] ?? 0]
-  if (before === after) return before !== 'mapped' || a.hpa[i] === b.hpa[i] ? 'same' : 'moved'
+/** The guest physical addresses of pages that follow each other. */
+function pagesFrom(gfn: number, count: number): BigUint64Array {
+  const gpas = new BigUint64Array(count)
+  const words = wordsOf(gpas)
+  for (let i = 0; i < count; i++) {
+    words[2 * i] = (gfn + i) * 4096
+    words[2 * i + 1] = (gfn + i) / 2 ** 20
+  }
+  return gpas
+}
+
+/** Whether a row has the same frame in both. */
+function sameFrames(a: TranslationTable, b: TranslationTable): (i: number) => boolean {
+  const [one, two] = [wordsOf(a.hpa), wordsOf(b.hpa)]
+  return (i) => one[2 * i] === two[2 * i] && one[2 * i + 1] === two[2 * i + 1]
+}
+
+const SAME = changes.indexOf('same')
+const OTHER = changes.indexOf('other')
+/** The change of a page that is not the same, by 16 times the first state and the second. */
+const codes = Uint8Array.from({ length: 256 }, (_, pair) => {
+  const [before, after] = [stateNames[pair >>> 4], stateNames[pair & 15]]
+  return changes.indexOf(changeOf(before, after))
+})
+
+function changeOf(before: RowState | undefined, after: RowState | undefined): Change {
+  if (before === 'not-in-dump' || after === 'not-in-dump') return 'other'
+  if (before === after) return before === 'mapped' ? 'moved' : 'same'
   if (before === 'no-slot') return 'new slot'
   if (after === 'no-slot') return 'no slot'
-  if (before === 'not-in-dump' || after === 'not-in-dump') return 'other'
   if (after === 'mapped') return before === 'swapped' ? 'swapped in' : 'appeared'
   if (before === 'mapped') return after === 'swapped' ? 'swapped out' : 'went'
   return 'other'

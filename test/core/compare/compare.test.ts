@@ -6,6 +6,7 @@ import { openPages } from '../../../core/dump/open.ts'
 import { compare, openDump, qemuVtop, UsageError, type Vm } from '../../../core/index.ts'
 import { AlteredPages } from '../../build/altered.ts'
 import { hostParts } from '../../build/hostparts.ts'
+import { guestHva, smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
 import { kernels, realDump } from '../../place.ts'
 import { pagemapOf, truthOf, type TrueVm } from '../../truth.ts'
 
@@ -94,6 +95,17 @@ for (const kernel of kernels) {
 }
 
 describe('compare', () => {
+  it('takes no page for the same when a page table that tells is in neither dump', () => {
+    const built = smallHost()
+    const { tables } = built.task(vmmPid)
+    built.without(tables.entryAt(guestHva, 1))
+    withDump(built, (dump) => {
+      const vm = dump.vm(vmmPid)
+      const { counts, pages } = compare(vm, vm)
+      assert.deepEqual([counts.other, counts.same, pages], [512, pages - 512, 0x1000])
+    })
+  })
+
   it('takes nothing but virtual machines', () => {
     assert.throws(() => compare(5 as unknown as Vm, 6 as unknown as Vm), UsageError)
   })

@@ -20,9 +20,6 @@ export interface Columns extends Omit<ResultColumns, 'gpa' | 'hva' | 'hpa'> {
   readonly hpa: Uint32Array
 }
 
-/** The bytes of a row in all columns. */
-export const ROW_BYTES = 28
-
 /** Columns with room for the answers to `gpa`. When they are to be shared with other threads, `gpa` is copied. */
 export function columnsFor(gpa: BigUint64Array, areShared: boolean): ResultColumns {
   const { length } = gpa
@@ -40,18 +37,6 @@ export function columnsFor(gpa: BigUint64Array, areShared: boolean): ResultColum
     state: new Uint8Array(room(1)),
     pageShift: new Uint8Array(room(1)),
     slot: new Int16Array(room(2)),
-  }
-}
-
-/** Columns of `rows` rows that lie behind each other from byte `at` on. */
-export function columnsAt(buffer: ArrayBufferLike, at: number, rows: number): Columns {
-  return {
-    gpa: new Uint32Array(buffer, at, 2 * rows),
-    hva: new Uint32Array(buffer, at + 8 * rows, 2 * rows),
-    hpa: new Uint32Array(buffer, at + 16 * rows, 2 * rows),
-    slot: new Int16Array(buffer, at + 24 * rows, rows),
-    state: new Uint8Array(buffer, at + 26 * rows, rows),
-    pageShift: new Uint8Array(buffer, at + 27 * rows, rows),
   }
 }
 

@@ -2,7 +2,7 @@
 // One run that several threads share: each takes the next block that nobody has, until there is none.
 
 import { type Columns } from './columns.ts'
-import { type Kernel, type Places } from './kernels.ts'
+import { type Kernel, type Loop, type Places } from './kernels.ts'
 import { wasmKernels } from './wasm.ts'
 import { type WasmMemory } from './webassembly.ts'
 
@@ -14,7 +14,7 @@ export interface Job {
   readonly memory: WasmMemory
   readonly places: Places
   readonly columns: Columns
-  readonly loop: 'onePass' | 'staged'
+  readonly loop: Loop
   readonly rows: number
   /** The next block to take, the blocks that are done, those of them where nothing is left to do, and threads at work. */
   readonly control: Int32Array

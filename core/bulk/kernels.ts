@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The inner loops of bulk translation in JavaScript; `kernels.wat` holds the same loops for WebAssembly.
+// The inner loops of bulk translation in JavaScript; `kernels.wat` gives the same columns in WebAssembly.
 
 import { type Columns } from './columns.ts'
 import { INVALID, NO_SLOT_INDEX } from './states.ts'
@@ -25,16 +25,17 @@ export type Kernel = (
   to: number,
 ) => number
 
+/** The loop for rows whose neighbours lie near as a rule, and that for rows anywhere. */
+export type Loop = 'near' | 'far'
+
 /** From this value on a word of a leaf is a state, not a frame: 15 TiB of host memory lie below. */
 export const LEAF_STATES = 0xf0000000
 
 /** From this value on a region's kind is of one that lies in no slot, or in several (a wide leaf). */
 export const MIXED = NO_SLOT_INDEX * 0x10000
 
-/**
- * One address after the other: best where neighbours lie near each other, or the whole table fits in the cache.
- */
-export const onePass: Kernel = (words, places, columns, from, to) => {
+/** One address after the other. */
+const near: Kernel = (words, places, columns, from, to) => {
   const { directory, highEnd } = places
   const { gpa } = columns
   let seen = 0
@@ -57,8 +58,8 @@ export const onePass: Kernel = (words, places, columns, from, to) => {
   return seen
 }
 
-/** So many rows go through the three loops of `staged` together: what they keep stays in the first cache. */
-export const STAGE = 4096
+/** So many rows go through the three loops of `far` together: what they keep stays in the first cache. */
+const STAGE = 4096
 const keys = new Uint32Array(STAGE)
 const kinds = new Uint32Array(STAGE)
 
@@ -66,13 +67,16 @@ const kinds = new Uint32Array(STAGE)
  * Three short loops over some thousand addresses: regions, leaves, columns. The processor has more reads under way at
  * once in a short loop, which is what counts where each address is somewhere else and the table is large.
  */
-export const staged: Kernel = (words, places, columns, from, to) => {
+const far: Kernel = (words, places, columns, from, to) => {
   let seen = 0
   for (let at = from; at < to; at += STAGE) {
     seen |= stage(words, places, columns, at, Math.min(to, at + STAGE))
   }
   return seen
 }
+
+/** Both loops. */
+export const jsKernels: Readonly<Record<Loop, Kernel>> = { near, far }
 
 function stage(words: Uint32Array, places: Places, columns: Columns, from: number, to: number) {
   const { directory, highEnd } = places

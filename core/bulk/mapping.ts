@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A guest's mapping compiled into words: directory, regions and leaves, read from the page tables when first needed.
 
-import { ROW_BYTES } from './columns.ts'
 import { LEAF_STATES, MIXED, type Places } from './kernels.ts'
+import { LANE_WORDS, LANES } from './lane.ts'
 import { WordMemory } from './memory.ts'
 import { newScratch, packRegion, REGION, type Scratch, withoutFrame } from './region.ts'
 import { NO_SLOT_INDEX, PENDING, WALK } from './states.ts'
@@ -38,13 +38,6 @@ const CHUNK = 512
 const CHUNK_WORDS = 2 * CHUNK
 const GIB_PAGES = 2 ** 18
 const MOST_WORDS = 2 ** 30
-
-/** Rows that one WebAssembly call takes, as kernels.wat knows: in and out 480 KB, which the second cache holds. */
-export const LANE_ROWS = 16384
-/** Words of a lane: all columns; key and kind of 4096 rows. */
-export const LANE_WORDS = (LANE_ROWS * ROW_BYTES) / 4 + 2 * 4096
-/** Lanes for so many threads at most. */
-export const LANES = 4
 
 /** A mapping of pages to frames, in words that the kernels understand. */
 export class Mapping {

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { type Columns } from './columns.ts'
 import { type Engine } from './engine.ts'
 import { BLOCK, BUSY, CLEAN, DONE, type Job, NEXT, takeBlocks } from './job.ts'
-import { LANE_WORDS, LANES } from './mapping.ts'
+import { LANE_WORDS, LANES } from './lane.ts'
 
 /** Below this, one thread is done before another has been told. */
 const LARGE = 2 ** 22

@@ -6,14 +6,14 @@ import { withProgress } from '../progress.ts'
 import { type Columns, columnsFor, halvesOf, type ResultColumns } from './columns.ts'
 import { type Engine } from './engine.ts'
 import { BLOCK, NOT_DONE } from './job.ts'
-import { type Kernel, onePass, staged } from './kernels.ts'
+import { jsKernels, type Kernel, type Loop } from './kernels.ts'
 import { helpersFor, quiet, runTogether } from './pool.ts'
 import { PENDING, WALK } from './states.ts'
 
 /** How a run is done; what is not given is chosen by the input. */
 export interface RunOptions {
   readonly kernel?: 'js' | 'wasm'
-  readonly loop?: 'one-pass' | 'staged'
+  readonly loop?: Loop
   /** How many threads help; only with WebAssembly, and only columns from `newColumns` with the same number. */
   readonly helpers?: number
 }
@@ -48,7 +48,7 @@ export function runColumns(
   quiet(engine)
   const halves = halvesOf(columns)
   const total = columns.gpa.length
-  const loop = loopFor(engine, columns.gpa, options)
+  const loop = options.loop ?? (isNear(halves) ? 'near' : 'far')
   const kernel = kernelFor(engine, total, loop, options)
   const helpers = columns.hva.buffer instanceof SharedArrayBuffer ? helpersOf(total, options) : 0
   withProgress({ label, unit: 'addresses', total }, (advance) => {
@@ -122,38 +122,23 @@ function walkRow(
 
 /** Below this a run is not worth the copies into a lane. */
 const FEW = 256
-/**
- * Tables of up to 1 MB stay in the second cache, however one jumps about in them. What a guest's will come to shows only
- * when it was read: the first run takes most of its time for that, whatever the loop.
- */
-const SMALL_TABLE = 2 ** 20
 /** Neighbours are looked at in so many places. */
 const SAMPLES = 1024
-/** One region: then neighbours share the words that are read. */
-const NEAR = 1n << 21n
-
-type Loop = keyof Engine['wasm']
-
-function loopFor(engine: Engine, gpa: BigUint64Array, { loop }: RunOptions): Loop {
-  if (loop !== undefined) return loop === 'staged' ? 'staged' : 'onePass'
-  return engine.mapping.bytes <= SMALL_TABLE || isNear(gpa) ? 'onePass' : 'staged'
-}
-
 function kernelFor({ wasm }: Engine, rows: number, loop: Loop, { kernel }: RunOptions): Kernel {
   const isWasm = kernel === undefined ? rows >= FEW : kernel === 'wasm'
-  if (isWasm) return wasm[loop]
-  return loop === 'onePass' ? onePass : staged
+  return (isWasm ? wasm : jsKernels)[loop]
 }
 
-/** True when most neighbours lie in the same region or the next. */
-function isNear(gpa: BigUint64Array): boolean {
-  const step = Math.max(1, Math.floor(gpa.length / SAMPLES))
+/** True when most neighbours lie in the same region: then it is looked up once for all of them. */
+function isNear({ gpa }: Columns): boolean {
+  const rows = gpa.length / 2
+  const step = Math.max(1, Math.floor(rows / SAMPLES))
   let near = 0
   let all = 0
-  for (let i = 1; i < gpa.length; i += step) {
-    const distance = (gpa[i] ?? 0n) - (gpa[i - 1] ?? 0n)
+  for (let i = 1; i < rows; i += step) {
+    const isSame = (gpa[2 * i] ?? 0) >>> 21 === (gpa[2 * i - 2] ?? 0) >>> 21
     all++
-    if (distance <= NEAR && distance >= -NEAR) near++
+    if (isSame && gpa[2 * i + 1] === gpa[2 * i - 1]) near++
   }
   return near * 4 >= all * 3
 }

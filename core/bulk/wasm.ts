@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The kernels in WebAssembly: rows are copied into a lane of the mapping's memory, and the columns out of it.
 
-import { type Columns, columnsAt, ROW_BYTES } from './columns.ts'
-import { type Kernel, STAGE } from './kernels.ts'
-import { LANE_ROWS } from './mapping.ts'
+import { type Columns } from './columns.ts'
+import { type Kernel, type Loop } from './kernels.ts'
+import { LANE_ROWS, laneAt } from './lane.ts'
 import { kernelBytes } from './wasmbytes.ts'
 import { type WasmMemory, type WasmModule, webAssembly } from './webassembly.ts'
 
-type Loop = (...places: number[]) => number
+type Run = (...places: number[]) => number
 
 /** Both kernels over one memory. */
-export interface WasmKernels {
-  readonly onePass: Kernel
-  readonly staged: Kernel
-}
+export type WasmKernels = Readonly<Record<Loop, Kernel>>
 
 let compiled: WasmModule | undefined
 
@@ -21,28 +18,24 @@ let compiled: WasmModule | undefined
 export function wasmKernels(memory: WasmMemory, lane: number): WasmKernels {
   compiled ??= new webAssembly.Module(Buffer.from(kernelBytes, 'base64'))
   const { exports } = new webAssembly.Instance(compiled, { bulk: { memory } })
-  const loops = exports as unknown as { readonly onePass: Loop; readonly staged: Loop }
-  return {
-    onePass: laneKernel(lane * 4, LANE_ROWS, loops.onePass),
-    staged: laneKernel(lane * 4, STAGE, loops.staged),
-  }
+  const { run } = exports as unknown as { readonly run: Run }
+  return { near: laneKernel(lane * 4, 1, run), far: laneKernel(lane * 4, 0, run) }
 }
 
-function laneKernel(start: number, rows: number, loop: Loop): Kernel {
+function laneKernel(start: number, isNear: 0 | 1, run: Run): Kernel {
   let seenWords: Uint32Array | undefined
-  let lane = columnsAt(new ArrayBuffer(0), 0, 0)
+  let lane: Columns | undefined
   return (words, places, columns, from, to) => {
     // Views are made anew when the memory has grown.
-    if (seenWords !== words) lane = columnsAt(words.buffer, start, LANE_ROWS)
+    if (lane === undefined || seenWords !== words) lane = laneAt(words.buffer, start)
     seenWords = words
     let seen = 0
-    for (let at = from; at < to; at += rows) {
-      const count = Math.min(rows, to - at)
+    for (let at = from; at < to; at += LANE_ROWS) {
+      const count = Math.min(LANE_ROWS, to - at)
       lane.gpa.set(columns.gpa.subarray(2 * at, 2 * (at + count)))
-      seen |= loop(
-        ...[count, start, lane.slot.byteOffset, lane.state.byteOffset],
+      seen |= run(
+        ...[isNear, count, start, lane.slot.byteOffset, lane.state.byteOffset],
         ...[places.directory * 4, places.slots * 4, places.highEnd * 4, places.outside],
-        start + ROW_BYTES * LANE_ROWS,
       )
       copyOut(lane, columns, at, count)
     }

@@ -2,16 +2,17 @@
 // A bulk translation beside single ones: every column of a row has to say what `translate` says.
 
 import assert from 'node:assert/strict'
+import { type ResultColumns } from '../../../core/bulk/columns.ts'
 import { type RunOptions } from '../../../core/bulk/run.ts'
 import { translateAll } from '../../../core/bulk/vtop.ts'
 import { type TranslationTable, qemuVtop, type Vm } from '../../../core/index.ts'
 
 /** All ways to do a run. */
 export const ways: readonly RunOptions[] = [
-  { kernel: 'js', loop: 'one-pass' },
-  { kernel: 'js', loop: 'staged' },
-  { kernel: 'wasm', loop: 'one-pass' },
-  { kernel: 'wasm', loop: 'staged' },
+  { kernel: 'js', loop: 'near' },
+  { kernel: 'js', loop: 'far' },
+  { kernel: 'wasm', loop: 'near' },
+  { kernel: 'wasm', loop: 'far' },
 ]
 
 /** A run done in one way. */
@@ -35,14 +36,14 @@ export function checkRow(vm: Vm, table: TranslationTable, i: number): void {
   assert.deepEqual(table.swapOf(i), wanted, where)
 }
 
-/** Two tables have the same columns. */
-export function checkSame(given: TranslationTable, wanted: TranslationTable): void {
+/** Two tables, or what they are made of, have the same columns. */
+export function checkSame(given: ResultColumns, wanted: ResultColumns, what = ''): void {
   for (const column of ['gpa', 'hva', 'hpa', 'state', 'pageShift', 'slot'] as const) {
     // Compared as bytes: element by element takes minutes for millions.
-    const bytes = (table: TranslationTable) => {
+    const bytes = (table: ResultColumns) => {
       const { buffer, byteOffset, byteLength } = table[column]
       return Buffer.from(buffer, byteOffset, byteLength)
     }
-    assert.ok(bytes(given).equals(bytes(wanted)), column)
+    assert.ok(bytes(given).equals(bytes(wanted)), `${column} ${what}`)
   }
 }

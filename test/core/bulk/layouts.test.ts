@@ -8,6 +8,7 @@ import { gpaToHva, hvaToHpa, NO_ADDRESS, qemuVtop, type Vm } from '../../../core
 import { type EntryDescription, type SlotDescription } from '../../build/vmm.ts'
 import { page, protNone, swapEntry, TABLE } from '../../build/pagetable.ts'
 import { smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
+import { rowsOf } from '../../../core/bulk/columns.ts'
 import { bulk, checkRow, checkSame, ways } from './compare.ts'
 
 const INVALID = 1 << 16
@@ -35,7 +36,13 @@ function check({ slots, entries }: Layout, more: readonly bigint[] = []): void {
 function checkAll(vm: Vm, gpas: BigUint64Array): void {
   const table = bulk(vm, gpas)
   for (let i = 0; i < gpas.length; i++) checkRow(vm, table, i)
-  for (const way of ways) checkSame(bulk(vm, gpas, way), table)
+  for (const way of ways) {
+    checkSame(bulk(vm, gpas, way), table)
+    for (const [name, order] of orders(gpas.length)) {
+      const some = rowsOf(table, order)
+      checkSame(bulk(vm, some.gpa, way), some, `${name}, ${JSON.stringify(way)}`)
+    }
+  }
   const hvas = gpaToHva(vm, gpas)
   assert.deepEqual(hvas, table.hva)
   const found = hvaToHpa(vm, hvas)
@@ -47,6 +54,22 @@ function checkAll(vm: Vm, gpas: BigUint64Array): void {
       `hva 0x${one.toString(16)}`,
     )
   }
+}
+
+/** Rows in other orders, and numbers of them that are no multiple of anything that the kernels take at once. */
+function orders(rows: number): [name: string, order: Uint32Array][] {
+  const pick = (count: number, row: (i: number) => number) =>
+    Uint32Array.from({ length: count }, (_, i) => row(i) % rows)
+  return [
+    ['backwards', pick(rows, (i) => rows - 1 - i)],
+    ['one here, one there', pick(rows, (i) => (i % 2 === 0 ? i : rows - 1 - i))],
+    ['three times each', pick(3 * rows, (i) => Math.floor(i / 3))],
+    ['scattered', pick(rows, (i) => Math.imul(i, 0x9e3779b1) >>> 0)],
+    ...[1, 2, 7, 9, 15].map((count): [string, Uint32Array] => [
+      `the last ${count}`,
+      pick(Math.min(count, rows), (i) => rows - 1 - i),
+    ]),
+  ]
 }
 
 function hostOf({ slots, entries }: Layout) {

@@ -6,6 +6,6 @@ import { test } from 'node:test'
 import { kernelBytes } from '../../../core/bulk/wasmbytes.ts'
 import { assembled } from './assemble.ts'
 
-test('the bytes that ship are those of kernels.wat', async () => {
+test('the bytes that ship are those of kernels.wat and rarerows.wat', async () => {
   assert.deepEqual(Buffer.from(kernelBytes, 'base64'), Buffer.from(await assembled()))
 })

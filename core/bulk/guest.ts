@@ -3,9 +3,10 @@
 
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swap/swapentry.ts'
+import { leafTables } from '../paging/leaftables.ts'
 import { scan, type Visit } from '../paging/scan.ts'
 import { type UserSpace } from '../space/uva.ts'
-import { type MappedSlot, type PageReader } from './mapping.ts'
+import { type MappedSlot, type PageReader, type SlotPage } from './mapping.ts'
 import { fillAlike, REGION, type Scratch, withFrame, withoutFrame } from './region.ts'
 import { NOT_IN_DUMP, POISONED, stateCode, SWAPPED, UNMAPPED } from './states.ts'
 
@@ -57,8 +58,7 @@ export class GuestPages implements PageReader {
       return
     }
     const { memory, rules, root } = this.#space
-    const delta = this.#slots[slot]?.delta ?? 0n
-    const vpn = Number(BigInt.asUintN(64, (BigInt(gfn) << 12n) + delta) >> 12n)
+    const vpn = this.#vpn(slot, gfn)
     const inUserHalf = Math.max(0, Math.min(count, this.#userEnd - vpn))
     scratch.more.fill(withoutFrame(slot, UNMAPPED), at + inUserHalf, at + count)
     if (inUserHalf === 0) return
@@ -68,8 +68,27 @@ export class GuestPages implements PageReader {
     scan(memory, rules, root, vpn, inUserHalf, this.#visit)
   }
 
+  ahead(pages: readonly SlotPage[]): void {
+    if (this.#space === undefined) return
+    const { memory, rules, root } = this.#space
+    memory.ahead(
+      leafTables(
+        memory,
+        rules,
+        root,
+        pages.map(({ slot, gfn }) => this.#vpn(slot, gfn)),
+      ),
+    )
+  }
+
   forget(): void {
     this.#swappedCount = 0
+  }
+
+  /** The virtual page number of a guest's page. */
+  #vpn(slot: number, gfn: number): number {
+    const delta = this.#slots[slot]?.delta ?? 0n
+    return Number(BigInt.asUintN(64, (BigInt(gfn) << 12n) + delta) >> 12n)
   }
 
   readonly #visit: Visit = (vpn, count, kind, level, frame, low, high) => {
@@ -88,6 +107,11 @@ export class GuestPages implements PageReader {
     const scratch = this.#scratch
     if (scratch === undefined) return
     const first = withFrame(this.#slot, size, state, frame)
+    if (count === 1) {
+      scratch.low[at] = frame
+      scratch.more[at] = first
+      return
+    }
     if (count === REGION && frame < 2 ** 32 && fillAlike(scratch, frame, first)) return
     for (let page = 0; page < count; page++) {
       scratch.low[at + page] = frame + page

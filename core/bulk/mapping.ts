@@ -20,6 +20,12 @@ export interface MappedSlot {
   readonly oneByOne?: boolean
 }
 
+/** A page of a slot: the slot's number, and the page's. */
+export interface SlotPage {
+  readonly slot: number
+  readonly gfn: number
+}
+
 /** Where pages are read from. */
 export interface PageReader {
   /**
@@ -27,6 +33,8 @@ export interface PageReader {
    * that is alike may be said by `fillAlike`.
    */
   read(slot: number, gfn: number, count: number, scratch: Scratch, at: number): void
+  /** Says that the regions of these pages, each with its slot, will be read next. */
+  ahead?(pages: readonly SlotPage[]): void
   /** All was forgotten: what is kept beside the words for single pages can go, too. */
   forget(): void
 }
@@ -113,6 +121,28 @@ export class Mapping {
   /** The regions that were read so far. */
   get built(): number {
     return this.#built
+  }
+
+  /** True when the region of an address, given as its halves, has memory and was not read yet. */
+  isPending(low: number, high: number): boolean {
+    const gib = high * 4 + (low >>> 30)
+    if (gib >= this.#directoryWords) return false
+    const { words } = this.memory
+    return (
+      words[(words[this.places.directory + gib] ?? 0) + ((low >>> 20) & 0x3fe) + 1] ===
+      PENDING_REGION
+    )
+  }
+
+  /** Says that these regions, given by page numbers, will be built next. */
+  ahead(gfns: readonly number[]): void {
+    const pages: SlotPage[] = []
+    for (const gfn of gfns) {
+      for (const slot of this.#slotsIn(gfn, REGION)) {
+        pages.push({ slot, gfn: Math.max(gfn, this.#slots[slot]?.gfn ?? 0) })
+      }
+    }
+    this.#reader.ahead?.(pages)
   }
 
   /** Reads the region of an address, given as its halves, when that was not done. Gives whether it was read now. */

@@ -7,6 +7,7 @@ import { type Columns, columnsFor, halvesOf, type ResultColumns } from './column
 import { type Engine } from './engine.ts'
 import { BLOCK, NOT_DONE } from './job.ts'
 import { jsKernels, type Kernel, type Loop } from './kernels.ts'
+import { buildPending } from './pending.ts'
 import { helpersFor, quiet, runTogether } from './pool.ts'
 import { PENDING, WALK } from './states.ts'
 
@@ -84,26 +85,12 @@ function runBlock(
   const { mapping } = engine
   let seen = kernel(mapping.memory.words, mapping.places, halves, from, to)
   for (let round = 0; (seen & (1 << PENDING)) !== 0 && round < MOST_ROUNDS; round++) {
-    buildPending(engine, halves, from, to)
+    buildPending(mapping, halves, from, to, Math.min(to + BLOCK, columns.gpa.length))
     seen = kernel(mapping.memory.words, mapping.places, halves, from, to)
   }
   if (seen === 0) return
   for (let i = from; i < to; i++) {
     if (columns.state[i] === PENDING || columns.state[i] === WALK) walkRow(engine, columns, i)
-  }
-}
-
-function buildPending({ mapping }: Engine, { gpa, state }: Columns, from: number, to: number) {
-  let lastRegion = -1
-  let lastHigh = -1
-  for (let i = from; i < to; i++) {
-    if (state[i] !== PENDING) continue
-    const low = gpa[2 * i] ?? 0
-    const high = gpa[2 * i + 1] ?? 0
-    if (low >>> 21 === lastRegion && high === lastHigh) continue
-    lastRegion = low >>> 21
-    lastHigh = high
-    mapping.build(low, high)
   }
 }
 

@@ -84,6 +84,11 @@ export interface PageSource {
    * turn out to be damaged counts. Only `page` can tell where this is not there.
    */
   saved?(pfn: number, count: number): number
+  /**
+   * Says that these frames will be asked for soon, in this order as a rule. Where pages take long to unpack, that may
+   * begin in other threads. Changes no answer.
+   */
+  ahead?(pfns: readonly number[]): void
   /** All memory of the host, saved or not, as runs of frames in ascending order, when that is known without a search. */
   memory?(): Iterable<FrameRange>
   /** Closes the file. */

@@ -36,6 +36,11 @@ export class PageCache {
     return used
   }
 
+  /** True when the page is here; it does not count as used. */
+  has(offset: number): boolean {
+    return this.#young.has(offset) || this.#old.has(offset)
+  }
+
   /** Keeps a page, and gives it back; for a page of zeros gives the shared one. */
   add(offset: number, page: Uint8Array): Uint8Array {
     const kept = isZero(page) ? zeroPage : page

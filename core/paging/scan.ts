@@ -2,8 +2,16 @@
 // The same tables read in bulk: every run of pages of a range, each table read once.
 
 import { PAGE_SIZE } from '../dump/format.ts'
+import { tablesIn } from './leaftables.ts'
 import { type Frames } from './walk.ts'
-import { entryFrame, entryKind, type EntryKind, type Level, type PagingRules } from './x86_64.ts'
+import {
+  entryFrame,
+  entryKind,
+  type EntryKind,
+  type Level,
+  type PagingRules,
+  PRESENT,
+} from './x86_64.ts'
 
 /**
  * Takes a run of pages under one entry: `vpn` is its first virtual page number, `count` its pages. `frame` is the
@@ -53,7 +61,14 @@ function scanTable(
     return
   }
   const view = new DataView(page.buffer, page.byteOffset, PAGE_SIZE)
+  if (level === 1) {
+    scanPages(view, rules, from, to, visit)
+    return
+  }
   const span = 512 ** (level - 1)
+  if (level === 2 && frames.ahead !== undefined) {
+    frames.ahead(tablesIn(view, rules, Math.floor(from / span), Math.ceil(to / span)))
+  }
   for (let at = from; at < to;) {
     const next = Math.min(to, at - (at % span) + span)
     const offset = (Math.floor(at / span) % 512) * 8
@@ -76,5 +91,27 @@ function scanTable(
       visit(at, next - at, kind, level, frame, low, high)
     }
     at = next
+  }
+}
+
+/** The entries of a table of level 1. Where a guest's memory is in small pages, all the time is spent here. */
+function scanPages(
+  view: DataView,
+  rules: PagingRules,
+  from: number,
+  to: number,
+  visit: Visit,
+): void {
+  const ownBits = 0xfffff & ~rules.encryptionHigh
+  for (let at = from; at < to; at++) {
+    const low = view.getUint32((at % 512) * 8, true)
+    const high = view.getUint32((at % 512) * 8 + 4, true)
+    if ((low & PRESENT) !== 0) {
+      visit(at, 1, 'page', 1, (high & ownBits) * 0x100000 + (low >>> 12), low, high)
+      continue
+    }
+    const kind = entryKind(1, low, high)
+    const frame = kind === 'prot-none' ? entryFrame(1, kind, low, high, rules) : 0
+    visit(at, 1, kind, 1, frame, low, high)
   }
 }

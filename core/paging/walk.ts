@@ -16,6 +16,8 @@ import {
 /** What a walk reads from: frames of physical memory, or why one is not there. */
 export interface Frames {
   tryPage(pfn: number): Uint8Array | Missing
+  /** Says that these frames will be asked for soon. */
+  ahead?(pfns: readonly number[]): void
 }
 
 /** One entry that the walk read. */

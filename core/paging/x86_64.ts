@@ -36,7 +36,8 @@ export interface PagingRules {
  */
 export type EntryKind = 'empty' | 'table' | 'page' | 'prot-none' | 'swap' | 'bad'
 
-const PRESENT = 0x1
+/** The processor may use the entry. */
+export const PRESENT = 0x1
 const HUGE = 0x80 // PSE; at the PTE level the same bit is PAT
 const PROTNONE = 0x100 // the place of GLOBAL, which means nothing when PRESENT is clear
 

@@ -30,6 +30,11 @@ export class PhysicalMemory {
     return more === undefined ? page : { why: page.why, detail: `${page.detail}; ${more}` }
   }
 
+  /** Says that these frames will be asked for soon: they may be unpacked side by side. */
+  ahead(pfns: readonly number[]): void {
+    this.source.ahead?.(pfns)
+  }
+
   /** The 4096 bytes of a frame, not to be written. Throws FaultError, which tells `what` the page was for. */
   page(pfn: number, what?: string): Uint8Array {
     const page = this.tryPage(pfn)

@@ -7,6 +7,7 @@
 // The loop in C goes address by address; ours goes in stages where addresses jump about, so that ratios above 1 there are
 // no wonder: C could do the same.
 
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +17,8 @@ import { halvesOf, type ResultColumns } from '../../core/bulk/columns.ts'
 import { newColumns, runColumns } from '../../core/bulk/run.ts'
 import { wasmKernels } from '../../core/bulk/wasm.ts'
 import { openDump, type Vm } from '../../core/index.ts'
-import { realDump } from '../place.ts'
+import { buildLargeGuest } from '../build/largeguest.ts'
+import { realDump, root } from '../place.ts'
 import { mappingOf, simulated } from './bulkguests.ts'
 import { others } from './bulkothers.ts'
 import { compileLoop, startPeer } from './bulkpeer.ts'
@@ -190,6 +192,20 @@ function build(name: string, mapping: Mapping, runs: Runs): void {
   row(name, mapping.built.toLocaleString('en-US'), `${(time / 1e9).toFixed(2)} s`, table)
 }
 
+const tablesOf = (gib: number) => `guest of ${gib} GB`
+
+/** Reads the page tables of a large guest out of a dump, in a process of its own: by wall time. */
+function readTables(gib: number): void {
+  const path = join(folder, 'tables')
+  writeFileSync(path, buildLargeGuest(gib))
+  const script = join(root, 'dist/test/bench/bulkbuild.js')
+  const printed = execFileSync(process.execPath, [script, path, String(gib)], { encoding: 'utf8' })
+  const [alone = NaN, together = NaN] = printed.split(' ').map(Number)
+  const times = [alone, together].map((seconds) => `${seconds.toFixed(2)} s`)
+  row(tablesOf(gib), (gib * 512).toLocaleString('en-US'), ...times, (alone / together).toFixed(2))
+  rmSync(path)
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'bench-bulk-'))
 const guests = [
   simulated('16 GB of 4 KB pages', 16, 16, 0),
@@ -244,6 +260,9 @@ try {
   print('\n')
   row('simulated guest, all of it', 'regions', 'to build', 'table')
   for (const one of built) one()
+  print('\n')
+  row('page tables in a compressed dump', 'tables', 'one thread', 'all threads', 'times as fast')
+  for (const gib of [32, 128].filter((gib) => tablesOf(gib).includes(only))) readTables(gib)
   if (out !== undefined) writeFileSync(out, printed)
 } finally {
   rmSync(folder, { recursive: true })

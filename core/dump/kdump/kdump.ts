@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kdump-compressed: what makedumpfile writes, header versions 0 to 6.
 
+import { Ahead, type PackedBlock } from '../../codec/ahead.ts'
 import { codecs, decode } from '../../codec/index.ts'
 import { hex } from '../../bytes/hex.ts'
 import { DumpError, UnsupportedError } from '../../errors.ts'
@@ -76,6 +77,16 @@ interface OpenPart extends KdumpPart {
   savedBefore: number | undefined
 }
 
+/** Where the data of a page lie, as its descriptor says. */
+interface Stored {
+  readonly part: OpenPart
+  readonly offset: number
+  readonly size: number
+  readonly flags: number
+  /** Where the descriptor is. */
+  readonly at: number
+}
+
 class KdumpPages implements PageSource {
   readonly facts: DumpFacts
   readonly endPfn: number
@@ -87,6 +98,7 @@ class KdumpPages implements PageSource {
   readonly #exists: Bitmap
   readonly #saved: Bitmap
   readonly #cache = new PageCache()
+  readonly #ahead = new Ahead([...codecNames.values()], PAGE_SIZE)
   #odd = false
 
   constructor(parts: readonly [KdumpPart, ...KdumpPart[]]) {
@@ -119,12 +131,25 @@ class KdumpPages implements PageSource {
 
   page(pfn: number): Uint8Array | Missing {
     try {
-      return this.#isIn(pfn) && this.#saved.has(pfn) ? this.#savedPage(pfn) : this.#notSaved(pfn)
+      if (!this.#isIn(pfn) || !this.#saved.has(pfn)) return this.#notSaved(pfn)
+      const stored = this.#stored(pfn)
+      if ('why' in stored) return stored
+      return this.#cache.get(stored.part.offset + stored.offset) ?? this.#decode(stored)
     } catch (error) {
       // The file has become shorter, or its disk does not give it back.
       if (error instanceof DumpError) return missingBy(error)
       throw error
     }
+  }
+
+  ahead(pfns: readonly number[]): void {
+    if (!this.#ahead.isWorthIt(pfns.length)) return
+    const blocks: PackedBlock[] = []
+    for (const pfn of pfns) {
+      const block = this.#packed(pfn)
+      if (block !== undefined) blocks.push(block)
+    }
+    this.#ahead.begin(blocks)
   }
 
   exists(pfn: number): boolean {
@@ -153,6 +178,7 @@ class KdumpPages implements PageSource {
   }
 
   close(): void {
+    this.#ahead.close()
     for (const { file } of this.#parts) file.close()
   }
 
@@ -178,7 +204,7 @@ class KdumpPages implements PageSource {
   }
 
   // The page descriptors are in the order of frames, one for each bit in the bitmap of saved pages.
-  #savedPage(pfn: number): Uint8Array | Missing {
+  #stored(pfn: number): Stored | Missing {
     if (!this.#odd && !this.#exists.has(pfn)) {
       this.#odd = true
       this.#remarks.push(
@@ -200,17 +226,33 @@ class KdumpPages implements PageSource {
       view.getInt32(page_desc.offsets.offset + 4, true) * 2 ** 32
     const size = view.getUint32(page_desc.offsets.size, true)
     const flags = view.getUint32(page_desc.offsets.flags, true)
-    return (
-      misplaced(part, offset, size, at) ??
-      this.#cache.get(part.offset + offset) ??
-      this.#decode(part, offset, size, flags, at)
-    )
+    return misplaced(part, offset, size, at) ?? { part, offset, size, flags, at }
   }
 
-  #decode(part: OpenPart, offset: number, size: number, flags: number, at: number) {
+  /** What other threads can unpack; undefined for pages that are here, or missing, or not packed. */
+  #packed(pfn: number): PackedBlock | undefined {
+    try {
+      if (!this.#isIn(pfn) || !this.#saved.has(pfn)) return undefined
+      const stored = this.#stored(pfn)
+      if ('why' in stored) return undefined
+      const { part, offset, size, flags } = stored
+      const codec = codecNames.get(flags)
+      const key = part.offset + offset
+      if (codec === undefined || this.#cache.has(key) || this.#ahead.has(key)) return undefined
+      return { key, codec, data: part.data.read(offset, size, 'page data') }
+    } catch (error) {
+      // Told when the page is asked for.
+      if (error instanceof DumpError) return undefined
+      throw error
+    }
+  }
+
+  #decode({ part, offset, size, flags, at }: Stored): Uint8Array | Missing {
+    const key = part.offset + offset
+    const unpacked = this.#ahead.take(key)
+    if (unpacked !== undefined) return this.#cache.add(key, unpacked)
     const desc = `page_desc at ${at}`
     const data = part.data.read(offset, size, 'page data')
-    const key = part.offset + offset
     if (flags === 0) {
       if (size !== PAGE_SIZE) return corrupt(`${desc} says ${size} bytes without compression`)
       return this.#cache.add(key, data.slice())

@@ -11,10 +11,10 @@ import { inspect } from 'node:util'
 const here = import.meta.dirname
 
 /**
- * With `--jupyter`, the tests of `test/jupyter`, which need Python and a browser; with `--lab` those of `test/lab`, which
- * need dumps made there; all others need Node alone.
+ * With `--jupyter`, the tests of `test/jupyter`, which need Python and a browser; with `--fleet` those of `test/fleet`,
+ * which need Python and Java; with `--lab` those of `test/lab`, which need dumps made there; all others need Node alone.
  */
-const apart = ['jupyter', 'lab']
+const apart = ['jupyter', 'fleet', 'lab']
 const chosen = apart.find((folder) => process.argv.includes(`--${folder}`))
 
 /** A word after `npm test --` chooses the files whose path holds it; several words choose more files. */

@@ -63,7 +63,14 @@ if recipe == "ray":
     import ray
     from on_ray import translate_all
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"working_dir": "."})
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"working_dir": ".", "excludes": ["pages", "session_*"]},
+        _temp_dir=str(Path.cwd()),
+        _node_ip_address="127.0.0.1",
+    )
     for start in range(0, len(all_guests), 2):
         some = all_guests[start : start + 2]
         work = []

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../place.ts'
+import { programOf } from '../python.ts'
 
 /** What the set-up makes. It lies in a folder that npm and git know as a cache. */
 export const cache = join(root, 'node_modules', '.cache', 'jupyter')
@@ -20,7 +21,7 @@ export const sources = join(root, 'test', 'jupyter')
 
 /** A program of the virtual environment. */
 export function program(name: string): string {
-  return join(venv, 'bin', name)
+  return programOf(venv, name)
 }
 
 /** Folders of its own for one test file: nothing of the user's Jupyter is read or written. */

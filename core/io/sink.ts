@@ -2,9 +2,13 @@
 // Files that are written whole or not at all: under another name first, which is taken away when anything fails.
 
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync } from 'node:fs'
-import { rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, realpathSync } from 'node:fs'
+import { renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DumpError, UsageError } from '../errors.ts'
+
+/** Milliseconds without a byte after which nobody writes a file any more: its process was killed. */
+const ABANDONED_MS = 3_600_000
 
 /** Where the bytes of a file go, one after the other. */
 export interface Sink {
@@ -36,7 +40,10 @@ export function openSink(path: string, { overwrite = false } = {}): FileSink {
   }
   // What a link leads to is replaced, not the link.
   const target = isThere && isFile ? realpathSync(path) : path
-  const name = isFile ? `${target}.${randomUUID()}.part` : path
+  if (isFile) removeAbandoned(target)
+  // Spark and pyarrow read all files of a folder but those whose names begin with a dot.
+  const hidden = join(dirname(target), `.${basename(target)}.${randomUUID()}.part`)
+  const name = isFile ? hidden : path
   const descriptor = tried(path, () => openSync(name, isFile ? 'wx' : 'w'))
   let bytes = 0
   let isOpen = true
@@ -73,6 +80,22 @@ export function openSink(path: string, { overwrite = false } = {}): FileSink {
       }
     },
     abandon,
+  }
+}
+
+/** Removes what processes that were killed have left of a file. */
+function removeAbandoned(target: string): void {
+  const folder = dirname(target)
+  const before = `.${basename(target)}.`
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(before) || !/^[\da-f-]{36}\.part$/.test(name.slice(before.length)))
+        continue
+      const path = join(folder, name)
+      if (Date.now() - statSync(path).mtimeMs > ABANDONED_MS) rmSync(path)
+    }
+  } catch {
+    // Another process may be quicker. Whether the folder can be written, opening the file tells.
   }
 }
 

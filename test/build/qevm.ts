@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Writes QEMU migration streams, piece by piece, from the numbers of QEMU's migration/savevm.c and migration/ram.c.
 
+const MIB = 1 << 20
+
 /** Big-endian bytes, put together in order. */
 export class StreamWriter {
   readonly #parts: Buffer[] = []
@@ -128,4 +130,32 @@ export function devices(out: StreamWriter, list: readonly DeviceDescription[]): 
   }))
   const json = Buffer.from(JSON.stringify({ page_size: 4096, devices: described }))
   return out.u8(0, 6).u32(json.length).bytes(json)
+}
+
+/**
+ * A mapped-ram stream of four pages, 0 and 2 of them written, that begins at `base` of its file, with offsets that count
+ * from `from`.
+ */
+export function mappedStream(base = 0, from = 0): Buffer {
+  const size = 0x4000
+  const out = ramStart(streamHead('pc-q35-9.1', ['mapped-ram']))
+  out.u64(2 * size + 4)
+  for (const [name, first] of [
+    ['pc.bios', 50],
+    ['pc.ram', 60],
+  ] as const) {
+    out.name(name).u64(size)
+    const bitmapAt = out.size + 28
+    const pagesAt = Math.ceil((bitmapAt + base + 8) / MIB) * MIB - base
+    out
+      .u32(1)
+      .u64(4096)
+      .u64(bitmapAt + base - from)
+      .u64(pagesAt + base - from)
+    // Pages 0 and 2 were written; 1 and 3 are zeros, whatever lies there.
+    out.u8(0b101, 0, 0, 0, 0, 0, 0, 0).upTo(pagesAt)
+    for (let page = 0; page < 4; page++) out.bytes(pageOf(first + page))
+  }
+  sectionEnd(sectionEnd(out).u8(3).u32(2))
+  return devices(out, []).done()
 }

@@ -17,8 +17,8 @@ import { vmcoreinfoOf, parseNotes } from '../notes.ts'
 import { PageCache } from '../pagecache.ts'
 import { type MemoryMap, memoryMap } from './pcmemory.ts'
 import { QEVM_MAGIC, type QevmStream, readQevm } from './qevmstream.ts'
-import { ABSENT, RamIndex, ZERO } from './ramindex.ts'
-import { type MappedBlock, type RamBlock } from './ramsection.ts'
+import { ABSENT, ZERO } from './ramindex.ts'
+import { RamPages } from './rampages.ts'
 import { Ranges } from '../ranges.ts'
 import { readDevices } from './vmdescription.ts'
 
@@ -55,13 +55,6 @@ export function openQevm(file: FileBytes, container?: Container): PageSource {
 const CHUNKS = (1 << 20) / CHUNK_BYTES
 const MAX_NOTE = 1 << 20
 
-/** The blocks that are the machine's memory, in its order, each with its first page. */
-interface Memory {
-  readonly firstPage: ReadonlyMap<RamBlock, number>
-  readonly blocks: readonly RamBlock[]
-  readonly pages: number
-}
-
 class QevmPages implements PageSource {
   readonly facts: DumpFacts
   readonly endPfn: number
@@ -71,38 +64,24 @@ class QevmPages implements PageSource {
   readonly #chunks: ChunkedFile
   readonly #cache = new PageCache()
   readonly #stream: QevmStream
-  readonly #memory: Memory
+  readonly #memory: RamPages
   readonly #map: Ranges
-  readonly #index: RamIndex
 
   constructor(file: FileBytes, shift: number, container?: Container) {
     this.#file = file
     this.#chunks = new ChunkedFile(file, CHUNKS)
-    let memory: Memory | undefined
+    let memory: RamPages | undefined
     let map: MemoryMap | undefined
-    let index = new RamIndex(0)
     this.#stream = readQevm(file, shift, (blocks, machine) => {
-      const own = memoryOf(blocks)
+      const own = new RamPages(blocks, this.#chunks)
       memory = own
       map = memoryMap(machine, own.pages * PAGE_SIZE)
-      index = new RamIndex(own.pages)
-      const pages = index
-      return {
-        page(block, page, offset) {
-          const first = own.firstPage.get(block)
-          if (first !== undefined) pages.set(first + page, offset)
-        },
-        zero(block, page) {
-          const first = own.firstPage.get(block)
-          if (first !== undefined) pages.setZero(first + page)
-        },
-      }
+      return own
     })
     if (memory === undefined || map === undefined) {
       throw new FormatError(`${file.name}: the stream lists no blocks of memory`, 'ram')
     }
     this.#memory = memory
-    this.#index = index
     this.#map = new Ranges(map.ranges)
     this.endPfn = Math.ceil(this.#map.end / PAGE_SIZE)
     const remarks = [...(container?.remarks ?? []), map.remark, ...blockRemarks(memory)]
@@ -125,7 +104,7 @@ class QevmPages implements PageSource {
     if (range === undefined) return { why: 'hole', detail: 'the machine has no memory there' }
     const page = (range.offset + pfn * PAGE_SIZE - range.start) / PAGE_SIZE
     try {
-      const offset = this.#offsetOf(page)
+      const offset = this.#memory.offsetOf(page)
       if (offset === ABSENT) return this.#absent()
       const kept = this.#cache.get(offset)
       if (kept !== undefined) return kept
@@ -144,6 +123,22 @@ class QevmPages implements PageSource {
     return this.#rangeOf(pfn) !== undefined
   }
 
+  saved(pfn: number, count: number): number {
+    if (!Number.isSafeInteger(pfn) || pfn < 0) return 0
+    const end = Math.min(pfn + count, this.endPfn) * PAGE_SIZE
+    let saved = 0
+    for (let at = pfn * PAGE_SIZE; at < end;) {
+      const range = this.#map.endingAbove(at)
+      if (range === undefined || range.start >= end) break
+      const from = Math.max(at, range.start)
+      const to = Math.min(end, range.end)
+      const page = (range.offset + from - range.start) / PAGE_SIZE
+      saved += this.#memory.saved(page, (to - from) / PAGE_SIZE)
+      at = to
+    }
+    return saved
+  }
+
   memory(): Iterable<FrameRange> {
     return this.#map.frames()
   }
@@ -156,23 +151,6 @@ class QevmPages implements PageSource {
     if (!Number.isSafeInteger(pfn) || pfn < 0 || pfn >= this.endPfn) return undefined
     const range = this.#map.endingAbove(pfn * PAGE_SIZE)
     return range !== undefined && range.start <= pfn * PAGE_SIZE ? range : undefined
-  }
-
-  #offsetOf(page: number): number {
-    const indexed = this.#index.get(page)
-    if (indexed !== ABSENT) return indexed
-    const block = this.#memory.blocks.find((one) => {
-      const first = this.#memory.firstPage.get(one) ?? 0
-      return page >= first && page < first + one.size / PAGE_SIZE
-    })
-    if (block?.mapped === undefined) return ABSENT
-    return this.#mappedOffset(block.mapped, page - (this.#memory.firstPage.get(block) ?? 0))
-  }
-
-  /** A bit a page, in 64-bit words of the host's order: set when the page was written, clear when it is zeros. */
-  #mappedOffset({ bitmapAt, pagesAt }: MappedBlock, page: number): number {
-    const [bits = 0] = this.#chunks.read(bitmapAt + Math.floor(page / 8), 1, 'the bitmap')
-    return (bits & (1 << (page % 8))) === 0 ? ZERO : pagesAt + page * PAGE_SIZE
   }
 
   #absent(): Missing {
@@ -209,28 +187,7 @@ class QevmPages implements PageSource {
   }
 }
 
-/** ROMs, flash and video memory, by the names that QEMU gives their blocks, and memory of PCI devices. */
-const notMemory = /^\/rom@|^pc\.(bios|rom)$|flash|vram|\.rom$|^[0-9a-f]{4}:[0-9a-f]{2}:/
-
-/**
- * The blocks of a machine's memory. It is one, `pc.ram`; or those of its NUMA nodes, which are named by the user and lie
- * one behind the other in the nodes' order: libvirt and most people number them.
- */
-function memoryOf(blocks: readonly RamBlock[]): Memory {
-  const whole = blocks.filter(({ name }) => name === 'pc.ram')
-  const named = blocks.filter(({ name }) => !notMemory.test(name))
-  const order = new Intl.Collator('en', { numeric: true })
-  const own = whole.length > 0 ? whole : named.sort((a, b) => order.compare(a.name, b.name))
-  const firstPage = new Map<RamBlock, number>()
-  let pages = 0
-  for (const block of own) {
-    firstPage.set(block, pages)
-    pages += block.size / PAGE_SIZE
-  }
-  return { blocks: own, firstPage, pages }
-}
-
-function blockRemarks({ blocks }: Memory): string[] {
+function blockRemarks({ blocks }: RamPages): string[] {
   if (blocks.length < 2) return []
   const names = blocks.map(({ name }) => `'${name}'`).join(', ')
   return [`memory is taken to be the blocks ${names} in this order, one NUMA node each`]

@@ -59,6 +59,20 @@ export class RamIndex {
     return value === 0 ? ABSENT : chunk.base + value - 1
   }
 
+  /** How many of `count` pages from `page` on were sent. */
+  sent(page: number, count: number): number {
+    const end = page + count
+    let sent = 0
+    for (let at = page; at < end;) {
+      const index = Math.floor(at / CHUNK_PAGES)
+      const next = Math.min(end, (index + 1) * CHUNK_PAGES)
+      const chunk = this.#chunks[index]
+      if (chunk !== undefined) sent += sentIn(chunk, at % CHUNK_PAGES, next - at)
+      at = next
+    }
+    return sent
+  }
+
   #chunk(page: number): Chunk {
     const index = Math.floor(page / CHUNK_PAGES)
     return (this.#chunks[index] ??= {
@@ -67,4 +81,13 @@ export class RamIndex {
       at: undefined,
     })
   }
+}
+
+function sentIn({ zeros, at }: Chunk, from: number, count: number): number {
+  let sent = 0
+  for (let place = from; place < from + count; place++) {
+    const isZero = ((zeros[place >> 3] ?? 0) & (1 << (place & 7))) !== 0
+    if (isZero || (at?.[place] ?? 0) !== 0) sent++
+  }
+  return sent
 }

@@ -10,13 +10,13 @@ import { FormatError, UnsupportedError } from '../../../../core/errors.ts'
 import {
   blockList,
   devices,
+  mappedStream,
   pageOf,
   ramStart,
   sectionEnd,
   streamHead,
 } from '../../../build/qevm.ts'
 
-const MIB = 1 << 20
 const xml = `<domain type='kvm'><name>db01</name><memory unit='KiB'>16</memory>
 <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os></domain>\0`
 
@@ -39,31 +39,6 @@ function plain(): Buffer {
   const out = blockList(ramStart(streamHead('pc-q35-7.2')), [['pc.ram', 0x4000]])
   out.u64(0x8).name('pc.ram').bytes(pageOf(7)).u64(0x1022).u8(0)
   sectionEnd(out.u64(0x10).u8(3).u32(2))
-  return devices(out, []).done()
-}
-
-/** A mapped-ram stream that begins at `base` of its file, with offsets that count from `from`. */
-function mapped(base: number, from: number): Buffer {
-  const size = 0x4000
-  const out = ramStart(streamHead('pc-q35-9.1', ['mapped-ram']))
-  out.u64(2 * size + 4)
-  for (const [name, first] of [
-    ['pc.bios', 50],
-    ['pc.ram', 60],
-  ] as const) {
-    out.name(name).u64(size)
-    const bitmapAt = out.size + 28
-    const pagesAt = Math.ceil((bitmapAt + base + 8) / MIB) * MIB - base
-    out
-      .u32(1)
-      .u64(4096)
-      .u64(bitmapAt + base - from)
-      .u64(pagesAt + base - from)
-    // Pages 0 and 2 were written; 1 and 3 are zeros, whatever lies there.
-    out.u8(0b101, 0, 0, 0, 0, 0, 0, 0).upTo(pagesAt)
-    for (let page = 0; page < 4; page++) out.bytes(pageOf(first + page))
-  }
-  sectionEnd(sectionEnd(out).u8(3).u32(2))
   return devices(out, []).done()
 }
 
@@ -127,13 +102,13 @@ describe('a libvirt save image', () => {
 
 describe('mapped-ram', () => {
   it('is read by its bitmaps', () => {
-    checkMapped(open(mapped(0, 0)))
+    checkMapped(open(mappedStream(0, 0)))
   })
 
   it('is read in a save image, whether its offsets count from the file or from the stream', () => {
     const base = 92 + 4096
-    checkMapped(open(saved(mapped(base, 0), 6)))
-    checkMapped(open(saved(mapped(base, base), 6)))
+    checkMapped(open(saved(mappedStream(base, 0), 6)))
+    checkMapped(open(saved(mappedStream(base, base), 6)))
   })
 
   it('is refused with pages of another size, or in places that cannot be', () => {
@@ -142,7 +117,7 @@ describe('mapped-ram', () => {
       [12, 3n],
       [20, 40n],
     ] as const) {
-      const bytes = mapped(0, 0)
+      const bytes = mappedStream(0, 0)
       const header = bytes.indexOf('pc.bios') + 7 + 8
       bytes.writeBigUInt64BE(value, header + at)
       assert.throws(() => open(bytes), /mapped-ram version 1/)

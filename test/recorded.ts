@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { type HostDump, qemuVtop, type Translation, type Vm } from '../core/index.ts'
-import { stateOf, type TrueTranslation, type Truth } from './truth.ts'
+import { stateOf, type TrueTranslation, type TrueVm } from './truth.ts'
 
 /** Compares a translation with the recorded one: hva, slot, state, hpa, swap device and offset. */
 export function checkTranslation(given: Translation, wanted: TrueTranslation) {
@@ -26,7 +26,11 @@ export function checkTranslation(given: Translation, wanted: TrueTranslation) {
  * Compares every entry of the recorded pagemaps of all memslots with the translation of its page, and checks that no
  * entry belongs to none. Gives the number of entries.
  */
-export function checkPagemaps(dump: HostDump, truth: Truth, pagemap: Uint32Array): number {
+export function checkPagemaps(
+  dump: HostDump,
+  truth: { readonly vms: readonly Pick<TrueVm, 'pid' | 'memslots'>[] },
+  pagemap: Uint32Array,
+): number {
   const checked = new Set<number>()
   for (const { pid, memslots } of truth.vms) {
     const [vm] = dump.task(pid).vms

@@ -12,10 +12,17 @@ export const lab = process.env['QEMU_VTOP_LAB'] ?? resolve(root, '..', 'shared',
 export const labWork =
   process.env['QEMU_VTOP_LAB_WORK'] ?? join(root, 'node_modules', '.cache', 'lab')
 
+/** What we say of a host; the rest is for the lab. */
+interface Profile {
+  readonly scenario: string
+  /** The lab's scenario that ours goes on after; its dump is then the first of two. */
+  readonly after?: string
+}
+
 /** Hosts that are ours: added to those that the lab knows. */
-export const ownProfiles: Readonly<Record<string, unknown>> = JSON.parse(
+export const ownProfiles: Readonly<Record<string, Profile>> = JSON.parse(
   readFileSync(join(root, 'test', 'lab', 'profiles.json'), 'utf8'),
-) as Record<string, unknown>
+) as Record<string, Profile>
 
 /** Their names. */
 export const labHosts = Object.keys(ownProfiles)
@@ -28,7 +35,13 @@ export function madeHost(key: string): string {
   return join(labWork, 'out', key)
 }
 
-/** True when the host's dump is there. */
+/** True when the host has a dump before the one that all have, in the folder `first` beside it. */
+export function hasTwo(key: string): boolean {
+  return ownProfiles[key]?.after !== undefined
+}
+
+/** True when the host's dump is there, and the first one of two. */
 export function isMade(key: string): boolean {
-  return existsSync(join(madeHost(key), 'vmcore'))
+  const folders = hasTwo(key) ? ['.', 'first'] : ['.']
+  return folders.every((folder) => existsSync(join(madeHost(key), folder, 'vmcore')))
 }

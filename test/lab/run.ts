@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes dumps of further kernels with the lab, and tests them: npm run test:lab [-- KEY …].
 
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { root } from '../place.ts'
-import { isMade, lab, labHosts, labWork, madeHost, ownProfiles, quickHosts } from './place.ts'
+import { writeFirstDump } from './firstdump.ts'
+import {
+  hasTwo,
+  isMade,
+  lab,
+  labHosts,
+  labWork,
+  madeHost,
+  ownProfiles,
+  quickHosts,
+} from './place.ts'
 
 /** What the lab's scripts run. */
 const programs = [
@@ -45,34 +65,78 @@ function copyOfLab(): string {
   cpSync(join(root, 'test', 'lab', 'scenarios'), join(copy, 'scenarios'), { recursive: true })
   const profiles = JSON.parse(readFileSync(join(copy, 'profiles.json'), 'utf8')) as object
   writeFileSync(join(copy, 'profiles.json'), JSON.stringify({ ...profiles, ...ownProfiles }))
+  for (const { scenario, after } of Object.values(ownProfiles)) {
+    if (after === undefined) continue
+    const path = (name: string) => join(copy, 'scenarios', `${name}.sh`)
+    // What would dump the host is the last line.
+    const before = readFileSync(path(after), 'utf8')
+      .trimEnd()
+      .replace(/\ndump_here$/, '\n')
+    if (before.includes('dump_here')) throw new Error(`${after} does not end with its dump`)
+    writeFileSync(path(scenario), before + readFileSync(path(scenario), 'utf8'))
+  }
   return copy
 }
 
-function runLab(copy: string, verb: 'fetch' | 'all', key: string): string | undefined {
-  const args = ['lab.py', verb, key, '--out', madeHost(key)]
+/** Runs the lab; undefined when all went well, or the end of what it said. */
+async function runLab(
+  copy: string,
+  verb: 'fetch' | 'all' | 'filter',
+  key: string,
+  out = madeHost(key),
+): Promise<string | undefined> {
   const env = { ...process.env, LAB_WORK: join(labWork, 'work') }
   // With its children: a machine that hangs must not outlive the run.
-  const { status, stdout, stderr } = spawnSync('timeout', ['-k', '10', LIMIT, 'python3', ...args], {
-    ...{ cwd: copy, env, encoding: 'utf8', maxBuffer: 64 << 20 },
+  const args = ['-k', '10', LIMIT, 'python3', 'lab.py', verb, key, '--out', out]
+  const child = spawn('timeout', args, { cwd: copy, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new AbortController()
+  const said = Promise.all([text(child.stdout), text(child.stderr)])
+  const status = once(child, 'close').then(([code]: unknown[]) => {
+    ended.abort()
+    return code
   })
-  if (status === 0) return undefined
-  const end = (stdout + stderr).split('\n').slice(-30).join('\n')
-  return status === 124 ? `${end}\nended after ${LIMIT} s` : end
+  let problem: string | undefined
+  try {
+    if (verb === 'all' && hasTwo(key)) {
+      await writeFirstDump(join(labWork, 'work', key), ended.signal)
+    }
+  } catch (error) {
+    problem = String(error)
+    child.kill()
+  }
+  const end = (await said).join('').split('\n').slice(-30).join('\n')
+  if ((await status) === 0) return problem
+  if (problem !== undefined) return `${end}\nthe first dump: ${problem}`
+  return (await status) === 124 ? `${end}\nended after ${LIMIT} s` : end
+}
+
+/** The first of two dumps, without what makedumpfile leaves out, and the records that were made with it. */
+async function filterFirst(copy: string, key: string): Promise<string | undefined> {
+  const work = join(labWork, 'work', key)
+  const first = join(madeHost(key), 'first')
+  renameSync(join(work, 'first.elf'), join(work, 'dump.elf'))
+  cpSync(join(work, 'share', 'first1'), first, { recursive: true })
+  return runLab(copy, 'filter', key, first)
 }
 
 /** Makes one host; false when what should have made it went wrong. */
-function make(copy: string, key: string): boolean {
+async function make(copy: string, key: string): Promise<boolean> {
   const started = Date.now()
-  const unfetched = runLab(copy, 'fetch', key)
+  const unfetched = await runLab(copy, 'fetch', key)
   if (unfetched !== undefined) {
     // Half a kernel is not to be taken for one the next time.
     rmSync(join(labWork, 'work', key, 'kernel'), { recursive: true, force: true })
     process.stdout.write(`host ${key}: its kernel cannot be downloaded\n${unfetched}\n`)
     return true
   }
-  const problem = runLab(copy, 'all', key)
+  // Of an earlier run.
+  for (const name of ['serial.log', 'first.elf']) {
+    rmSync(join(labWork, 'work', key, name), { force: true })
+  }
+  let problem = await runLab(copy, 'all', key)
+  if (hasTwo(key)) problem ??= await filterFirst(copy, key)
   // The unfiltered memory and the disks: gigabytes that nobody reads again.
-  for (const name of ['dump.elf', 'vda.raw', 'vdb.raw', 'initramfs']) {
+  for (const name of ['dump.elf', 'first.elf', 'vda.raw', 'vdb.raw', 'initramfs']) {
     rmSync(join(labWork, 'work', key, name), { recursive: true, force: true })
   }
   // Half a host is not to be taken for one.
@@ -94,9 +158,11 @@ if (reason !== undefined) process.stdout.write(`no host is made: ${reason}\n`)
 else {
   const copy = copyOfLab()
   const keys = wanted.length > 0 ? wanted : quickHosts.filter((key) => !isMade(key))
-  const made = keys.filter((key) => make(copy, key))
-  // One that was asked for by name must be there. Where a machine cannot make one, its tests are skipped, and say so.
-  if (wanted.length > made.length) process.exit(1)
+  for (const key of keys) {
+    const wasMade = await make(copy, key)
+    // One that was asked for by name must be there. Where a machine cannot make one, its tests are skipped, and say so.
+    if (!wasMade && wanted.length > 0) process.exit(1)
+  }
 }
 const runner = ['--enable-source-maps', join(root, 'dist', 'test', 'run.js'), '--lab']
 process.exitCode = spawnSync(process.execPath, runner, { stdio: 'inherit' }).status ?? 1

@@ -42,9 +42,7 @@ async function writerOf(
   // Now, not with the first batch: without any row there are columns, too.
   writer.reset(undefined, maker.schema)
   const flush = async (): Promise<void> => {
-    const bytes = Buffer.concat(pieces)
-    pieces.length = 0
-    await sink.write(bytes)
+    for (const piece of joined(pieces.splice(0))) await sink.write(piece)
   }
   // A reader at the other end of a pipe knows the columns before it sends anything.
   await flush()
@@ -58,6 +56,29 @@ async function writerOf(
       await flush()
     },
   }
+}
+
+/** So small a piece is cheaper to copy than to write. */
+const SMALL = 1 << 14
+
+/** The same bytes, small pieces put together. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const larger: Uint8Array[] = []
+  let small: Uint8Array[] = []
+  const join = (): void => {
+    if (small.length > 0) larger.push(Buffer.concat(small))
+    small = []
+  }
+  for (const piece of pieces) {
+    if (piece.length < SMALL) {
+      small.push(piece)
+      continue
+    }
+    join()
+    larger.push(piece)
+  }
+  join()
+  return larger
 }
 
 /** A writer of the package that puts what it writes into a list; its own queue has no limit and cannot be emptied. */

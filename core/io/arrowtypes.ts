@@ -58,60 +58,71 @@ export class BatchMaker {
         data: rows.state.slice(),
         dictionary: this.#states,
       }),
-      this.#narrowData(Int32Array.from(rows.pageShift, (shift) => (shift === 0 ? -1 : 1 << shift))),
-      this.#narrowData(Int32Array.from(rows.slot)),
-      this.#narrowData(Int32Array.from(rows.swapType)),
+      this.#narrowData(sizesOf(rows.pageShift)),
+      this.#narrowData(new Int32Array(rows.slot)),
+      this.#narrowData(new Int32Array(rows.swapType)),
       this.#wideData(rows.swapOffset),
     ]
     const type = new Struct(this.schema.fields)
     return new RecordBatch(this.schema, makeData({ type, length, nullCount: 0, children }))
   }
 
+  /** Under a null nothing is to be found, not even by who does not look at the bitmap. */
   #wideData(column: BigUint64Array): Data {
     const { length } = column
     // The table's own column may be shared memory, and is not to be changed.
     const data = column.slice()
     const halves = wordsOf(data)
-    const { bitmap, nullCount } = bitmapOf(length, (i) => {
+    const bitmap = newBitmap(length)
+    // NO_ADDRESS alone has no unsigned value; from the highest bit on there is no signed one.
+    const signBit = this.#int64 ? 0x80000000 : 0
+    let nullCount = 0
+    for (let i = 0; i < length; i++) {
+      const low = halves[2 * i] ?? 0
       const high = halves[2 * i + 1] ?? 0
-      const isThere = this.#int64
-        ? high < 2 ** 31
-        : high !== 0xffffffff || halves[2 * i] !== 0xffffffff
-      // Under a null nothing is to be found, not even by who does not look at the bitmap.
-      if (!isThere) halves[2 * i] = halves[2 * i + 1] = 0
-      return isThere
-    })
+      if ((high & signBit) === 0 && (high & low) !== -1) {
+        bitmap[i >> 3] = (bitmap[i >> 3] ?? 0) | (1 << (i & 7))
+      } else {
+        halves[2 * i] = halves[2 * i + 1] = 0
+        nullCount++
+      }
+    }
     const values = this.#int64 ? new BigInt64Array(data.buffer) : data
-    return this.#arrow.makeData({
-      type: this.#wide,
-      length,
-      nullCount,
-      nullBitmap: bitmap,
-      data: values,
-    })
+    return this.#data(this.#wide, values, bitmap, nullCount)
   }
 
+  /** A value below 0 is none. */
   #narrowData(data: Int32Array): Data {
-    const { bitmap, nullCount } = bitmapOf(data.length, (i) => {
-      const isThere = (data[i] ?? -1) >= 0
-      if (!isThere) data[i] = 0
-      return isThere
-    })
-    const type = this.#narrow
-    return this.#arrow.makeData({ type, length: data.length, nullCount, nullBitmap: bitmap, data })
+    const { length } = data
+    const bitmap = newBitmap(length)
+    let nullCount = 0
+    for (let i = 0; i < length; i++) {
+      if ((data[i] ?? -1) >= 0) bitmap[i >> 3] = (bitmap[i >> 3] ?? 0) | (1 << (i & 7))
+      else {
+        data[i] = 0
+        nullCount++
+      }
+    }
+    return this.#data(this.#narrow, data, bitmap, nullCount)
+  }
+
+  #data(type: Int, data: Int['TArray'], bitmap: Uint8Array, nullCount: number): Data {
+    const nullBitmap = nullCount === 0 ? null : bitmap
+    return this.#arrow.makeData({ type, length: data.length, nullCount, nullBitmap, data })
   }
 }
 
-/** One bit for each row that has a value; nothing when all have. */
-function bitmapOf(
-  length: number,
-  isThere: (i: number) => boolean,
-): { bitmap: Uint8Array | null; nullCount: number } {
-  const bitmap = new Uint8Array(Math.ceil(length / 64) * 8)
-  let nullCount = 0
-  for (let i = 0; i < length; i++) {
-    if (isThere(i)) bitmap[i >> 3] = (bitmap[i >> 3] ?? 0) | (1 << (i & 7))
-    else nullCount++
+/** One bit for each row, all clear. */
+function newBitmap(length: number): Uint8Array {
+  return new Uint8Array(Math.ceil(length / 64) * 8)
+}
+
+/** Page sizes in bytes, -1 for none. */
+function sizesOf(shifts: Uint8Array): Int32Array {
+  const sizes = new Int32Array(shifts.length)
+  for (let i = 0; i < sizes.length; i++) {
+    const shift = shifts[i] ?? 0
+    sizes[i] = shift === 0 ? -1 : 1 << shift
   }
-  return { bitmap: nullCount === 0 ? null : bitmap, nullCount }
+  return sizes
 }

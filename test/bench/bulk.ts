@@ -20,6 +20,7 @@ import { openDump, type Vm } from '../../core/index.ts'
 import { buildLargeGuest } from '../build/largeguest.ts'
 import { realDump, root } from '../place.ts'
 import { mappingOf, simulated } from './bulkguests.ts'
+import { translatedFiles } from './bulkfiles.ts'
 import { others } from './bulkothers.ts'
 import { compileLoop, startPeer } from './bulkpeer.ts'
 
@@ -237,6 +238,18 @@ try {
     for (const vm of dump.vms) {
       row(`guest ${vm.name ?? '?'}, random pages`, 'addresses', 'rate', 'times slower')
       beside(vm, path, runsOf(vm))
+    }
+    print('\n')
+    row('qemu-vtop translate, to a file', 'seconds', 'rows a second', 'peak memory', 'file')
+    const [vm] = dump.vms
+    if (vm !== undefined) {
+      const files = await translatedFiles(vm, path, addresses(runsOf(vm), false), folder)
+      for (const { format, seconds, peak, size } of files) {
+        const rate = `${(ROWS / seconds / 1e6).toFixed(1)} M/s`
+        const megabytes = [peak, size].map((bytes) => `${bytes.toFixed(0)} MB`)
+        row(`  ${format}`, `${seconds.toFixed(2)} s`, rate, ...megabytes)
+      }
+      print('\n')
     }
     dump.close()
   }

@@ -38,13 +38,23 @@ const narrow = /[iljI.,:;|!'()[\]ft ]/
 const wide = /[mwMW@%]/
 const capital = /[A-Z]/
 
+/** What is known of a text that is to be drawn. A longer one than `limit` pixels is cut when it is drawn. */
+interface TextItem {
+  readonly fontSize?: number
+  readonly font?: string
+  readonly fontWeight?: unknown
+  readonly limit?: number
+}
+
 /** The width of a text in pixels, from the usual widths of letters in sans-serif fonts. */
-function textWidth(
-  item: { fontSize?: number; font?: string; fontWeight?: unknown },
-  text: unknown,
-): number {
+function textWidth(item: TextItem, text: unknown): number {
+  const width = lettersWidth(item, String(text))
+  const { limit = 0 } = item
+  return limit > 0 ? Math.min(width, limit) : width
+}
+
+function lettersWidth(item: TextItem, letters: string): number {
   const size = item.fontSize ?? 11
-  const letters = String(text)
   if (/mono/i.test(item.font ?? '')) return letters.length * size * 0.602
   let width = 0
   for (const letter of letters) {

@@ -3,7 +3,7 @@
 
 import { type Chart, type HeatMap, hex } from '../../../core/index.ts'
 import { monoFont } from '../palette.ts'
-import { frame, ink, type Spec, toneColour } from './spec.ts'
+import { frame, ink, lines, type Spec, toneColour } from './spec.ts'
 
 const COLUMNS = 64
 const WIDTH = 560
@@ -54,17 +54,6 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
           ]),
     ],
   }
-}
-
-/** A subtitle that is wider than the grid makes the whole picture wider. */
-function lines(subtitle: string): string[] {
-  const all: string[] = []
-  for (const part of subtitle.split('; ')) {
-    const last = all.at(-1)
-    if (last !== undefined && last.length + part.length < 90) all.splice(-1, 1, `${last}; ${part}`)
-    else all.push(part)
-  }
-  return all
 }
 
 function encoding(tones: HeatMap['tones'], y: Spec): Spec {

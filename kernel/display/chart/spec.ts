@@ -40,6 +40,17 @@ export const frame: Spec = {
   },
 }
 
+/** A subtitle in lines of which none makes a picture wider; `; ` is where one may end. */
+export function lines(subtitle: string): string[] {
+  const all: string[] = []
+  for (const part of subtitle.split('; ')) {
+    const last = all.at(-1)
+    if (last !== undefined && last.length + part.length < 90) all.splice(-1, 1, `${last}; ${part}`)
+    else all.push(part)
+  }
+  return all
+}
+
 /** The colour of what is in `state`, with a legend of these tones above the chart at a distance of `offset` pixels. */
 export function toneColour(tones: readonly Tone[], offset: number): Spec {
   return {
@@ -53,6 +64,8 @@ export function toneColour(tones: readonly Tone[], offset: number): Spec {
       symbolType: 'square',
       symbolSize: 90,
       columnPadding: 14,
+      // More than six in one row are wider than any chart.
+      ...(tones.length > 6 ? { columns: Math.ceil(tones.length / 2) } : {}),
       padding: 0,
       offset,
     },

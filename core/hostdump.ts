@@ -66,7 +66,7 @@ export class HostDump {
     this.#typeSource = typeSourceOf(options)
     const source = openPages(this.paths, options)
     this.#recording = options.record === true ? new RecordingPages(source) : undefined
-    this.memory = new PhysicalMemory(this.#recording ?? source)
+    this.memory = new PhysicalMemory(this.#recording ?? source, this.path)
   }
 
   /** What the file says of itself: format, dump level, when it was taken, and what is odd about it. */

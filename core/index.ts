@@ -133,6 +133,7 @@ export {
 } from './view/block.ts'
 export {
   type Chart,
+  type ChangeBars,
   type ExtentBars,
   type HeatMap,
   type NodeBars,

@@ -38,3 +38,10 @@ export function formatSize(bytes: number): string {
   const digits = Number.isInteger(value) ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
   return `${value.toFixed(digits)} ${units[unit] ?? ''}`
 }
+
+/** The largest unit of which `bytes` are one or more, with its size, for the scale of a chart; KiB at least, TiB at most. */
+export function unitOf(bytes: number): { readonly unit: string; readonly size: number } {
+  let unit = 1
+  while (bytes >= 1024 ** (unit + 1) && unit < 4) unit++
+  return { unit: units[unit] ?? '', size: 1024 ** unit }
+}

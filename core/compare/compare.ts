@@ -32,9 +32,11 @@ export const changes: readonly Change[] = Object.freeze([
   ...(['new slot', 'no slot', 'other'] as const),
 ])
 
-/** Pages of one side in one state. */
+/** Pages of each side in one state, those that are mapped by the size of the host's page. */
 export interface SideState {
   readonly state: RowState
+  /** In bytes: 4096, 2 MiB, 1 GiB; null for what is not mapped. */
+  readonly pageSize: number | null
   readonly pages: readonly [first: number, second: number]
 }
 
@@ -53,7 +55,7 @@ export interface Comparison {
   readonly pages: number
   /** Pages by what became of them; changes that do not occur have 0. */
   readonly counts: Readonly<Record<Change, number>>
-  /** Pages by state, on both sides; states that occur on neither are left out. */
+  /** Pages by state and page size, on both sides; what occurs on neither is left out. Mapped ones first, large to small. */
   readonly states: readonly SideState[]
   /** Pages that differ, by gpa; only the first `mostChanged`. */
   readonly changed: readonly ChangedPage[]
@@ -69,6 +71,8 @@ export interface CompareOptions {
 
 /** Pages that are translated at once. */
 const STEP = 1 << 20
+/** Page shifts are below this. */
+const SHIFTS = 32
 
 /**
  * Compares the memory of two guests by gpa: of one host, or the same guest in two dumps of it (the frames of two hosts
@@ -84,7 +88,7 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
   }
   const most = options.mostChanged ?? 100_000
   const byCode = new Float64Array(changes.length)
-  const sides = [new Uint32Array(16), new Uint32Array(16)] as const
+  const sides = [new Float64Array(16 * SHIFTS), new Float64Array(16 * SHIFTS)] as const
   const changed: ChangedPage[] = []
   const ranges = union(first, second)
   const pages = ranges.reduce((sum, [from, to]) => sum + to - from, 0)
@@ -100,8 +104,10 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
         const isSame = sameFrames(a, b)
         for (let i = 0; i < gpas.length; i++) {
           const [one, two] = [a.state[i] ?? 0, b.state[i] ?? 0]
-          sides[0][one] = (sides[0][one] ?? 0) + 1
-          sides[1][two] = (sides[1][two] ?? 0) + 1
+          const here = SHIFTS * one + (a.pageShift[i] ?? 0)
+          const there = SHIFTS * two + (b.pageShift[i] ?? 0)
+          sides[0][here] = (sides[0][here] ?? 0) + 1
+          sides[1][there] = (sides[1][there] ?? 0) + 1
           const code = one === two && one === MAPPED && isSame(i) ? SAME : codes[16 * one + two]
           byCode[code ?? OTHER] = (byCode[code ?? OTHER] ?? 0) + 1
           if (code === SAME || ++differ > most) continue
@@ -111,10 +117,14 @@ export function compare(first: Vm, second: Vm, options: CompareOptions = {}): Co
       }
     }
   })
-  const states = stateNames.flatMap((state, code): SideState[] => {
-    const both = [sides[0][code] ?? 0, sides[1][code] ?? 0] as const
-    return both[0] + both[1] === 0 ? [] : [{ state, pages: both }]
-  })
+  const states = stateNames.flatMap((state, code) =>
+    Array.from({ length: SHIFTS }, (_, i): SideState => {
+      const shift = SHIFTS - 1 - i
+      const at = SHIFTS * code + shift
+      const pageSize = shift === 0 ? null : 2 ** shift
+      return { state, pageSize, pages: [sides[0][at] ?? 0, sides[1][at] ?? 0] }
+    }).filter(({ pages: [one, two] }) => one + two > 0),
+  )
   const counts = Object.fromEntries(
     changes.map((change, code) => [change, byCode[code] ?? 0]),
   ) as Record<Change, number>

@@ -11,10 +11,13 @@ export type Explain = (pfn: number, missing: Missing) => string | undefined
 export class PhysicalMemory {
   /** The dump's pages. */
   readonly source: PageSource
+  /** The path that the dump was opened with, of several the first; null for pages that are no file's. */
+  readonly path: string | null
   #explain: Explain | undefined
 
-  constructor(source: PageSource) {
+  constructor(source: PageSource, path: string | null = null) {
     this.source = source
+    this.path = path
   }
 
   /** From now on the reason of each missing page has what `explain` knows of it behind it. */

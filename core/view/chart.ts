@@ -7,7 +7,7 @@ import { type Label } from './label.ts'
 import { type Tone } from './tone.ts'
 
 /** A picture, told apart by `chart`. A new one is one more type here, and a file of its own that draws it. */
-export type Chart = SlotMap | ShareBars | NodeBars | HeatMap | ExtentBars
+export type Chart = SlotMap | ShareBars | NodeBars | HeatMap | ExtentBars | ChangeBars
 
 /** What a slot map is made of. Only slots of address space 0 are drawn, without deleted ones. */
 export interface SlotMapInput {
@@ -158,4 +158,36 @@ export interface ExtentBars {
     /** What stands above the bar: the number of runs, `22k`. */
     readonly label: string
   }[]
+}
+
+/** Two guests, or one in two dumps: a bar of memory by state for each on one axis, and below the change of each state. */
+export interface ChangeBars {
+  readonly chart: 'change-bars'
+  readonly title: string
+  readonly subtitle: string
+  readonly description: string
+  readonly text: string
+  /** What lengths are counted in: `GiB`. */
+  readonly unit: string
+  readonly pieces: readonly {
+    /** The bar: `A vmcore.0931`, and below it `B vmcore.1044`. Both have pieces. */
+    readonly side: string
+    readonly tone: Tone
+    /** Where the piece begins and ends, in units. */
+    readonly from: number
+    readonly to: number
+    readonly size: string
+  }[]
+  /** The change from A to B of each tone that occurs, in the order of a legend. */
+  readonly changes: readonly {
+    readonly tone: Tone
+    /** In units, below 0 where B has less. */
+    readonly by: number
+    /** What stands at the end of the bar, with its sign: `+2.19`, `\u22120.60`, `0`. */
+    readonly label: string
+    /** Both sides and the change in words. */
+    readonly sizes: readonly [first: string, second: string, change: string]
+  }[]
+  /** The tones that occur, in the order of a legend. */
+  readonly tones: readonly Tone[]
 }

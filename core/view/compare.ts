@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How two guests differ, and what guests share: sums with their change, and both sides as bars.
+// How two guests differ, and what guests share: sums with their change, and the first pages.
 
 import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
 import { changes, type Comparison } from '../compare/compare.ts'
 import { type SharedFrames } from '../reverse/sharedframes.ts'
 import { type Block, type View, type ViewOptions } from './block.ts'
-import { type ShareBars } from './chart.ts'
-import { percent } from './sharebars.ts'
+import { changeBarsOf, signedSize } from './changebars.ts'
+import { sidesOf } from './sides.ts'
 import { count, has, left, right, rowsOf } from './table.ts'
 import { textOf } from './text.ts'
-import { shareStates, type Tone, toneOf } from './tone.ts'
+import { toneOf } from './tone.ts'
 
 /** True for what `compare` gives. */
 export function isComparison(value: object): value is Comparison {
@@ -26,10 +26,11 @@ export function isSharedFrames(value: object): value is SharedFrames {
 export function comparisonView(two: Comparison, options: ViewOptions = {}): View {
   const rule = { most: 10, head: 8, tail: 2, all: 'show(compare(a, b), { rows: 100 })' }
   const size = (pages: number) => formatSize(pages * 4096)
+  const sides = sidesOf(two)
   const blocks: Block[] = [
     {
       kind: 'table',
-      caption: `${names(two).join(' and ')}: ${count(two.pages, 'page')} by what became of them`,
+      caption: `${sides.both}: ${count(two.pages, 'page')} by what became of them`,
       remark: null,
       columns: [left('change'), right('pages'), right('size')],
       rows: changes
@@ -45,8 +46,13 @@ export function comparisonView(two: Comparison, options: ViewOptions = {}): View
       kind: 'table',
       caption: 'states',
       remark: null,
-      columns: [left('state'), ...names(two).map(right), right('change')],
-      rows: two.states.map(({ state, pages: [a, b] }) => [state, size(a), size(b), signed(b - a)]),
+      columns: [left('state'), ...sides.names.map(right), right('change')],
+      rows: two.states.map(({ state, pageSize, pages: [a, b] }) => [
+        state === 'mapped' ? toneOf(state, pageSize) : state,
+        size(a),
+        size(b),
+        signedSize((b - a) * 4096, '-'),
+      ]),
       cut: null,
     },
     ...(two.changed.length === 0
@@ -59,7 +65,7 @@ export function comparisonView(two: Comparison, options: ViewOptions = {}): View
             columns: [
               right('gpa'),
               left('change'),
-              ...['first hpa', 'second hpa'].map(right),
+              ...['hpa in A', 'hpa in B'].map(right),
               left('states'),
             ],
             ...rowsOf(two.changed, rule, options, ({ gpa, change, hpa: [a, b], states }) => [
@@ -72,57 +78,7 @@ export function comparisonView(two: Comparison, options: ViewOptions = {}): View
           },
         ]),
   ]
-  return { text: textOf(blocks), blocks, charts: two.pages === 0 ? [] : [barsOf(two)] }
-}
-
-function signed(pages: number): string {
-  if (pages === 0) return '0'
-  return `${pages > 0 ? '+' : '-'}${formatSize(Math.abs(pages) * 4096)}`
-}
-
-function names({ vms }: Comparison): string[] {
-  const [a, b] = vms.map((vm) => printable(vm.name ?? `pid ${vm.task?.pid ?? 'gone'}`))
-  return a === b ? [`${a ?? ''} (first)`, `${b ?? ''} (second)`] : [a ?? '', b ?? '']
-}
-
-const order: readonly Tone[] = [...shareStates, 'hole']
-
-/** Page sizes are not told apart: a page that is mapped counts as one of 4 KiB. */
-function barsOf(two: Comparison): ShareBars {
-  const pieces = names(two).flatMap((group, side) => {
-    let before = 0
-    return order.flatMap((tone) => {
-      const pages = two.states
-        .filter(({ state }) => state !== 'invalid' && toneOf(state, 4096) === tone)
-        .reduce((sum, one) => sum + (one.pages[side] ?? 0), 0)
-      if (pages === 0) return []
-      const from = before
-      before += pages
-      const share = `${formatSize(pages * 4096)}, ${percent(pages / two.pages)}`
-      const at = (value: number) => Math.round((value * 10_000) / two.pages) / 100
-      return [{ group, tone, from: at(from), to: at(before), share }]
-    })
-  })
-  const title = 'State of the memory of both, % of pages'
-  const text = textOf([
-    {
-      kind: 'table',
-      caption: title,
-      remark: null,
-      columns: [left('guest'), left('state'), right('share')],
-      rows: pieces.map(({ group, tone, share }) => [group, tone, share]),
-      cut: null,
-    },
-  ])
-  return {
-    chart: 'share-bars',
-    title,
-    subtitle: 'all page sizes as mapped 4K',
-    description: `${title}: ${pieces.map(({ group, tone, share }) => `${group} ${tone} ${share}`).join('; ')}`,
-    text,
-    pieces,
-    tones: order.filter((tone) => pieces.some((piece) => piece.tone === tone)),
-  }
+  return { text: textOf(blocks), blocks, charts: two.pages === 0 ? [] : [changeBarsOf(two)] }
 }
 
 /** Who shares how many frames, and what that saves. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // On which NUMA nodes of the host a guest's memory lies.
 
-import { formatSize } from '../bytes/hex.ts'
+import { formatSize, unitOf } from '../bytes/hex.ts'
 import { type Coverage } from '../kvm/coverage.ts'
 import { type Block } from './block.ts'
 import { type NodeBars } from './chart.ts'
@@ -12,12 +12,6 @@ import { shareStates } from './tone.ts'
 
 /** More nodes do not fit a picture; hosts of today have up to 64. */
 const MOST = 64
-const units = [
-  ['TiB', 2 ** 40],
-  ['GiB', 2 ** 30],
-  ['MiB', 2 ** 20],
-  ['KiB', 1024],
-] as const
 
 /** Lays the bars out; undefined when nodes were not looked up, or nothing is mapped. */
 export function nodeBarsOf(coverage: Coverage): NodeBars | undefined {
@@ -39,7 +33,7 @@ export function nodeBarsOf(coverage: Coverage): NodeBars | undefined {
     }
   })
   const most = Math.max(...rows.map(({ bytes }) => bytes))
-  const [unit, size] = units.find(([, bytes]) => most >= bytes) ?? ['KiB', 1024]
+  const { unit, size } = unitOf(most)
   const pieces = rows.flatMap(({ node, parts }) => {
     let before = 0
     return parts.map(({ tone, count }) => {

@@ -107,6 +107,23 @@ for (const key of labHosts.filter(hasTwo)) {
       }
     })
 
+    it('compare counts huge pages of the second as the record of the host does', () => {
+      const sizes = { 'thp-2M': 2 ** 21, 'hugetlb-2M': 2 ** 21, 'hugetlb-1G': 2 ** 30 }
+      let seen = 0
+      for (const { name, pages_by_kind } of truthAt(join(folder, 'truth.json')).vms) {
+        const huge = new Map<number, number>()
+        for (const [kind, size] of Object.entries(sizes)) {
+          const pages = pages_by_kind[kind] ?? 0
+          if (pages > 0) huge.set(size, (huge.get(size) ?? 0) + pages)
+          seen += pages
+        }
+        const { states } = compared.get(name) ?? assert.fail()
+        const given = states.filter(({ pageSize, pages }) => (pageSize ?? 0) > 4096 && pages[1] > 0)
+        assert.deepEqual(new Map(given.map(({ pageSize, pages }) => [pageSize, pages[1]])), huge)
+      }
+      assert.ok(seen >= 1024, `${seen}`)
+    })
+
     it('have pages that moved, appeared, went, and were swapped out and in', () => {
       // The guest and the host did so on purpose: test/lab/scenarios/two-dumps.sh.
       const counts = [...compared.values()].map((one) => one.counts)

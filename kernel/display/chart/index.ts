@@ -2,6 +2,7 @@
 // The charts that can be drawn. A new one is a file and a line here.
 
 import { type Chart } from '../../../core/index.ts'
+import { changeBarsSpec } from './changebars.ts'
 import { extentBarsSpec } from './extentbars.ts'
 import { heatMapSpec } from './heatmap.ts'
 import { nodeBarsSpec } from './nodebars.ts'
@@ -18,6 +19,7 @@ const drawers: readonly Drawer[] = [
   nodeBarsSpec,
   heatMapSpec,
   extentBarsSpec,
+  changeBarsSpec,
 ]
 
 /** The Vega-Lite spec of a chart, or undefined when nobody here can draw it. */

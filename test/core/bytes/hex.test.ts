@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formatSize, hex, parseAddress } from '../../../core/bytes/hex.ts'
+import { formatSize, hex, parseAddress, unitOf } from '../../../core/bytes/hex.ts'
 
 describe('parseAddress', () => {
   const rows: [unknown, bigint | undefined][] = [
@@ -55,6 +55,23 @@ describe('formatSize', () => {
   for (const [bytes, wanted] of rows) {
     it(`writes ${bytes} bytes as ${wanted}`, () => {
       assert.equal(formatSize(bytes), wanted)
+    })
+  }
+})
+
+describe('unitOf', () => {
+  const rows: [number, string][] = [
+    [0, 'KiB'],
+    [2 ** 20 - 1, 'KiB'],
+    [2 ** 20, 'MiB'],
+    [30.3 * 2 ** 30, 'GiB'],
+    [2 ** 53, 'TiB'],
+  ]
+  for (const [bytes, wanted] of rows) {
+    it(`counts up to ${bytes} bytes in ${wanted}`, () => {
+      const { unit, size } = unitOf(bytes)
+      assert.equal(unit, wanted)
+      assert.equal(formatSize(size), `1 ${unit}`)
     })
   }
 })

@@ -78,6 +78,17 @@ for (const theme of ['light', 'dark'] satisfies Theme[]) {
       assert.deepEqual(notebook.pageErrors, [])
     })
 
+    it('has nothing cut off in a window of 500 pixels: what is wider is scrolled to its end', async () => {
+      const usual = notebook.page.viewportSize()
+      await notebook.page.setViewportSize({ width: 500, height: 1000 })
+      await notebook.command('application:toggle-left-area')
+      const { wider, unreachable } = await notebook.scrolled(':is(.vega-embed > *, table)')
+      assert.ok(wider > 2, `${wider} are wider than the window`)
+      assert.deepEqual(unreachable, [])
+      await notebook.command('application:toggle-left-area')
+      if (usual !== null) await notebook.page.setViewportSize(usual)
+    })
+
     it('saves it with its outputs', async () => {
       await notebook.command('docmanager:save')
       saved = readFileSync(join(lab.root, 'first.ipynb'), 'utf8')

@@ -27,6 +27,18 @@ declare const jupyterapp: {
   }
 }
 
+/** What is used of elements in the page. */
+interface PageElement {
+  readonly parentElement: PageElement | null
+  readonly classList: { contains(name: string): boolean }
+  readonly textContent: string | null
+  readonly scrollWidth: number
+  scrollLeft: number
+  getBoundingClientRect(): { readonly right: number }
+}
+
+declare const document: { querySelectorAll(selector: string): Iterable<PageElement> }
+
 interface NotebookCell {
   readonly model: {
     readonly type: string
@@ -144,6 +156,33 @@ export class Notebook {
     const elements = await this.page.locator(`.jp-OutputArea-output ${selector}`).all()
     const boxes = await Promise.all(elements.map((element) => element.boundingBox()))
     return boxes.filter((box) => box !== null && box.width > 20 && box.height > 10).length
+  }
+
+  /**
+   * Scrolls what lies around each of these to its right end. Counts those that had to be, and tells of which the end is
+   * still not to be seen.
+   */
+  scrolled(selector: string): Promise<{ wider: number; unreachable: string[] }> {
+    return this.page.evaluate((selector) => {
+      const result = { wider: 0, unreachable: [] as string[] }
+      for (const one of document.querySelectorAll(`.jp-OutputArea-output ${selector}`)) {
+        let isWider = false
+        for (let around = one.parentElement; around; around = around.parentElement) {
+          around.scrollLeft = around.scrollWidth
+          isWider ||= around.scrollLeft > 0
+          if (around.classList.contains('jp-OutputArea-output')) {
+            // Half a pixel is lost in rounding.
+            const end = around.getBoundingClientRect().right + 1
+            if (one.getBoundingClientRect().right > end) {
+              result.unreachable.push((one.textContent ?? '').slice(0, 80))
+            }
+            break
+          }
+        }
+        if (isWider) result.wider++
+      }
+      return result
+    }, selector)
   }
 
   /** A picture of the window, or of the whole notebook: the window is made as high as that. */

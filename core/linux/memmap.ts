@@ -2,8 +2,10 @@
 // The array of `struct page` in bulk: words of it by frame number, without a bigint or an object for each.
 
 import { PAGE_SIZE } from '../dump/format.ts'
-import { FaultError } from '../errors.ts'
 import { type Host } from './host.ts'
+
+/** Pages of the array that are looked up in the page tables at once: as a rule one large page of 2 MiB holds them. */
+const PAGES_A_PART = 512
 
 /** One `struct page` after the other out of their array (vmemmap). Neighbours cost a few nanoseconds each. */
 export class Memmap {
@@ -11,6 +13,8 @@ export class Memmap {
   readonly size: number
   readonly #host: Host
   #page = -1
+  #part = -1
+  #frames: Float64Array = new Float64Array()
   #loaded: DataView | undefined
   /** The bytes that the last `seek` went to, and where in them its `struct page` begins. */
   #view: DataView
@@ -52,18 +56,27 @@ export class Memmap {
     return true
   }
 
+  /** Nothing is kept of a load that is interrupted. */
   #load(page: number): void {
+    this.#page = -1
+    const frame = this.#frame(page)
+    const bytes = frame < 0 ? undefined : this.#host.memory.tryPage(frame)
+    this.#loaded =
+      bytes instanceof Uint8Array
+        ? new DataView(bytes.buffer, bytes.byteOffset, PAGE_SIZE)
+        : undefined
     this.#page = page
-    this.#loaded = undefined
-    const { space, bases, memory } = this.#host
-    try {
-      const hpa = space.physical(bases.vmemmap + BigInt(page * PAGE_SIZE))
-      const bytes = memory.tryPage(Math.floor(hpa / PAGE_SIZE))
-      if (!(bytes instanceof Uint8Array)) return
-      this.#loaded = new DataView(bytes.buffer, bytes.byteOffset, PAGE_SIZE)
-    } catch (error) {
-      // No memory, no struct page: nothing maps that part of the array.
-      if (!(error instanceof FaultError)) throw error
+  }
+
+  /** The frame of a page of the array, or -1: where there is no memory, nothing maps its part of the array. */
+  #frame(page: number): number {
+    const part = Math.floor(page / PAGES_A_PART)
+    if (part !== this.#part) {
+      const { space, bases } = this.#host
+      const first = bases.vmemmap + BigInt(part * PAGES_A_PART * PAGE_SIZE)
+      this.#frames = space.frames(first, PAGES_A_PART)
+      this.#part = part
     }
+    return this.#frames[page - part * PAGES_A_PART] ?? -1
   }
 }

@@ -4,6 +4,7 @@
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { FaultError } from '../errors.ts'
+import { scan } from '../paging/scan.ts'
 import { walk } from '../paging/walk.ts'
 import { type PagingRules } from '../paging/x86_64.ts'
 import { type PhysicalMemory } from './physical.ts'
@@ -50,16 +51,11 @@ export class KernelSpace extends Space {
    * The image and the direct map are linear; vmalloc, modules and vmemmap go through the tables.
    */
   physical(address: bigint): number {
-    if (address >= TEXT_MAP && address < this.#imageEnd) {
-      const linear = address - TEXT_MAP + this.physBase
-      if (linear >= 0n) return Number(linear)
-    }
+    const linear = this.#linear(address)
+    if (linear !== undefined) return linear
     const tables = this.#tables
     if (tables === undefined) {
       throw new FaultError(this.name, address, 'not-mapped', 'outside the kernel image')
-    }
-    if (address >= tables.directMap && address < tables.directMapEnd) {
-      return Number(address - tables.directMap)
     }
     const { end } = walk(this.memory, tables.rules, tables.root, address)
     switch (end.kind) {
@@ -79,6 +75,35 @@ export class KernelSpace extends Space {
       case 'swap':
         throw new FaultError(this.name, address, 'not-mapped', 'no page table entry maps it')
     }
+  }
+
+  /**
+   * The frames behind `count` pages from a page-aligned address on; -1 for a page that nothing maps, or whose table the
+   * dump lacks. For many pages of vmalloc or vmemmap: each table is read once. Pages of the linear maps come as -1.
+   */
+  frames(address: bigint, count: number): Float64Array {
+    const frames = new Float64Array(count).fill(-1)
+    const tables = this.#tables
+    if (tables === undefined) return frames
+    const first = Number(address / BigInt(PAGE_SIZE))
+    const { root, rules } = tables
+    scan(this.memory, rules, root, first, count, (vpn, pages, kind, _level, frame) => {
+      if (kind !== 'page' && kind !== 'prot-none') return
+      for (let page = 0; page < pages; page++) frames[vpn - first + page] = frame + page
+    })
+    return frames
+  }
+
+  #linear(address: bigint): number | undefined {
+    if (address >= TEXT_MAP && address < this.#imageEnd) {
+      const linear = address - TEXT_MAP + this.physBase
+      if (linear >= 0n) return Number(linear)
+    }
+    const tables = this.#tables
+    if (tables === undefined || address < tables.directMap || address >= tables.directMapEnd) {
+      return undefined
+    }
+    return Number(address - tables.directMap)
   }
 
   protected pageAt(address: bigint): Uint8Array {

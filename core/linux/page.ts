@@ -104,6 +104,22 @@ export class Pages {
     return this.#uses.isZero(pfn)
   }
 
+  /**
+   * The bit that `flags` calls by a name, as a mask; 0 when none is. `isAnon`: in pages of anonymous memory some bits mean
+   * something else. Undefined for a bit above 31.
+   */
+  flagMask(wanted: string, isAnon: boolean): number | undefined {
+    for (const [bit, { name, anonName }] of this.#flagNames) {
+      if (wanted === (isAnon ? anonName : name)) return bit > 31 ? undefined : (1 << bit) >>> 0
+    }
+    return 0
+  }
+
+  /** What a page is used for by its `mapping` of a file. Throws FaultError when the dump lacks what tells. */
+  useOfFile(mapping: bigint): PageUse {
+    return this.#uses.ofFile(mapping)
+  }
+
   /** Whether a tail page has a mask to its head instead of its address. */
   get infoIsMask(): boolean {
     return this.#folios.infoIsMask

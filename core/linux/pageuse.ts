@@ -82,18 +82,13 @@ export class PageUses {
     // PAGE_MAPPING_ANON is bit 0; with bit 1 beside it the page is one of KSM. Bit 1 alone: a movable kernel page.
     if ((head.mapping & 3n) === 3n) return 'ksm'
     if ((head.mapping & 3n) === 1n) return 'anon'
-    if (head.mapping !== 0n && (head.mapping & 3n) === 0n) return this.#fileUse(head.mapping)
+    if (head.mapping !== 0n && (head.mapping & 3n) === 0n) return this.ofFile(head.mapping)
     if (flags.includes('reserved')) return 'reserved'
     return head.refcount === 0 ? 'free' : 'kernel'
   }
 
-  /** Whether a frame is one of zeros that all processes share. */
-  isZero(pfn: number): boolean {
-    const isHuge = this.#hugeZero >= 0 && pfn >= this.#hugeZero && pfn < this.#hugeZero + 512
-    return isHuge || this.#zeroFrames.has(pfn)
-  }
-
-  #fileUse(mapping: bigint): PageUse {
+  /** Decides from a mapping that is one of a file. */
+  ofFile(mapping: bigint): PageUse {
     const { space } = this.#host
     const { inode } = this.#mapping.at(space, mapping)
     // The swap cache's own address spaces have no inode.
@@ -101,6 +96,12 @@ export class PageUses {
     const fileSystem = this.#paths.fileSystemOf(this.#inode.at(space, inode).superBlock)
     if (fileSystem === 'hugetlbfs') return 'hugetlb'
     return fileSystem === 'tmpfs' || fileSystem === 'devtmpfs' ? 'shmem' : 'file'
+  }
+
+  /** Whether a frame is one of zeros that all processes share. */
+  isZero(pfn: number): boolean {
+    const isHuge = this.#hugeZero >= 0 && pfn >= this.#hugeZero && pfn < this.#hugeZero + 512
+    return isHuge || this.#zeroFrames.has(pfn)
   }
 }
 

@@ -7,6 +7,7 @@ import { InodePaths } from '../linux/inodepath.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type Page } from '../linux/page.ts'
 import { int, layout, optional, pointer, u64, uint } from '../types/layout.ts'
+import { type Types } from '../types/type.ts'
 
 /** A page of a file, or of shared memory, in the page cache. */
 export interface CachedFile {
@@ -48,8 +49,7 @@ export class KernelPages {
   #paths: InodePaths | undefined
   readonly #page
   readonly #mapping
-  readonly #slab
-  readonly #cache
+  #slabs: ReturnType<typeof slabLayouts> | undefined
 
   constructor(linux: Linux) {
     const { types } = linux.host
@@ -61,11 +61,6 @@ export class KernelPages {
       type: optional(uint('page_type')),
     })
     this.#mapping = layout(types, 'address_space', { inode: pointer('host') })
-    // A type of its own since 5.17, laid over struct page.
-    this.#slab = types.has('slab')
-      ? layout(types, 'slab', { cache: pointer('slab_cache') })
-      : layout(types, 'page', { cache: pointer('slab_cache') })
-    this.#cache = layout(types, 'kmem_cache', { name: pointer('name'), size: uint('size') })
   }
 
   /** `page->private` of a frame: the swap entry of one in the swap cache, the order of a free block. */
@@ -85,12 +80,14 @@ export class KernelPages {
     return { path, inode: number, fileSystem, device, offset }
   }
 
-  /** The slab that a frame is part of. Throws FaultError, or CorruptError for what no slab cache can be. */
+  /** The slab that a frame is part of. Throws MissingError, FaultError, or CorruptError for what no slab cache can be. */
   slab(page: Page): SlabFrame {
     const { space } = this.#linux.host
     const head = this.#linux.pages.addressOf(page.head)
-    const { cache } = this.#slab.at(space, head)
-    const { name, size } = this.#cache.at(space, cache)
+    // Kernels with SLAB keep it elsewhere: only who asks for a slab is told so.
+    this.#slabs ??= slabLayouts(this.#linux.host.types)
+    const { cache } = this.#slabs.slab.at(space, head)
+    const { name, size } = this.#slabs.cache.at(space, cache)
     if (size === 0 || size > MOST_OBJECT) {
       throw new CorruptError('kmem_cache.size', cache, `${size} is no size of an object`)
     }
@@ -116,12 +113,7 @@ export class KernelPages {
   /** True for a page table by the marks of kernels before 6.11, which have them in bits that are clear. */
   isOldTable(page: Page): boolean {
     const { space, types } = this.#linux.host
-    const record = this.#page.at(space, page.address)
-    if (types.enumerators('pagetype')?.has('PGTY_table') === true) return false
-    // PG_table of include/linux/page-flags.h: PG_kmemcg was below it until 5.11, when page.memcg_data came.
-    const bit = types.struct('page')?.member('memcg_data') === undefined ? 0x400 : 0x200
-    const type = record.type ?? 0
-    return type >>> 28 === 0xf && ((type | bit) ^ type) === bit
+    return isOldTableType(this.#page.at(space, page.address).type ?? 0, oldTableBit(types))
   }
 
   #isBuddy(address: bigint): boolean {
@@ -137,4 +129,24 @@ export class KernelPages {
     if (bit !== undefined) return ((record.flags >> BigInt(bit)) & 1n) === 1n
     throw new MissingError('number', 'PAGE_BUDDY_MAPCOUNT_VALUE', 'VMCOREINFO')
   }
+}
+
+function slabLayouts(types: Types) {
+  return {
+    // A type of its own since 5.17, laid over struct page.
+    slab: layout(types, types.has('slab') ? 'slab' : 'page', { cache: pointer('slab_cache') }),
+    cache: layout(types, 'kmem_cache', { name: pointer('name'), size: uint('size') }),
+  }
+}
+
+/** The bit of page_type that is clear in page tables of kernels before 6.11; 0 for later ones. */
+export function oldTableBit(types: Types): number {
+  if (types.enumerators('pagetype')?.has('PGTY_table') === true) return 0
+  // PG_table of include/linux/page-flags.h: PG_kmemcg was below it until 5.11, when page.memcg_data came.
+  return types.struct('page')?.member('memcg_data') === undefined ? 0x400 : 0x200
+}
+
+/** Whether a page_type says by that bit that it is one of a page table. */
+export function isOldTableType(type: number, bit: number): boolean {
+  return bit !== 0 && type >>> 28 === 0xf && (type & bit) === 0
 }

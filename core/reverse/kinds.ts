@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a frame that nobody has mapped is to the kernel, and the codes of all kinds.
 
-import { DumpError } from '../errors.ts'
 import { type Page } from '../linux/page.ts'
 import { type OwnerKind } from './frame.ts'
 import { type Linux } from '../linux/linux.ts'
@@ -66,69 +65,5 @@ export function kernelKind(back: KindSources, pfn: number, page: Page | null): O
     case 'table':
     case 'zero':
       return page.use
-  }
-}
-
-/** Frames in a block of kinds that are known. */
-const BLOCK = 4096
-const NOT_LOOKED = 0xff
-/** A struct page has 64 bytes as a rule: so many lie in a page of memory. */
-const NEAR = 64
-const NOT_RAM = kindCode('not-ram')
-
-/** What tells many kinds at once; undefined for those that need a closer look. */
-interface Quick {
-  code(pfn: number): number | undefined
-}
-
-/** The kinds of frames that nobody has mapped, each looked up once. */
-export class KernelKinds {
-  readonly #back: KindSources
-  readonly #blocks = new Map<number, Uint8Array>()
-  readonly #quick: Quick
-
-  constructor(back: KindSources, quick: Quick) {
-    this.#back = back
-    this.#quick = quick
-  }
-
-  /** The code of what a frame is; `unknown` when the dump lacks its `struct page`, or has it damaged. */
-  code(pfn: number): number {
-    const known = this.#known(pfn)
-    if (known !== NOT_LOOKED) return known
-    // Its neighbours' struct pages lie in the same page of memory, which is read once for all of them.
-    const first = pfn - (pfn % NEAR)
-    for (let near = first; near < first + NEAR; near++) {
-      if (this.#known(near) !== NOT_LOOKED) continue
-      const code = isRam(this.#back, near) ? this.#quick.code(near) : NOT_RAM
-      if (code !== undefined) this.#keep(near, code)
-    }
-    const found = this.#known(pfn)
-    return found === NOT_LOOKED ? this.#keep(pfn, kindCode(this.#look(pfn))) : found
-  }
-
-  #known(pfn: number): number {
-    return this.#blocks.get(Math.floor(pfn / BLOCK))?.[pfn % BLOCK] ?? NOT_LOOKED
-  }
-
-  #keep(pfn: number, code: number): number {
-    const number = Math.floor(pfn / BLOCK)
-    let block = this.#blocks.get(number)
-    if (block === undefined) {
-      block = new Uint8Array(BLOCK).fill(NOT_LOOKED)
-      this.#blocks.set(number, block)
-    }
-    block[pfn % BLOCK] = code
-    return code
-  }
-
-  #look(pfn: number): OwnerKind {
-    try {
-      const page = isRam(this.#back, pfn) ? this.#back.linux.pages.at(pfn) : null
-      return kernelKind(this.#back, pfn, page)
-    } catch (error) {
-      if (!(error instanceof DumpError)) throw error
-      return 'unknown'
-    }
   }
 }

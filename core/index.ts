@@ -69,11 +69,11 @@ export { type SharedFrames, type SharedGroup, type SharingKind } from './reverse
 export {
   type Change,
   type ChangedPage,
-  compare,
-  type CompareOptions,
   type Comparison,
   type SideState,
-} from './compare/compare.ts'
+} from './compare/comparison.ts'
+export { compare, type CompareOptions } from './compare/compare.ts'
+export { UnfinishedComparisonError } from './compare/unfinished.ts'
 
 // Virtual machines, tasks and the host.
 export { Vm, type VmList } from './kvm/vm.ts'

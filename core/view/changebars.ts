@@ -2,7 +2,7 @@
 // How much memory is in which state on both sides of a comparison, and what that changed by.
 
 import { formatSize, unitOf } from '../bytes/hex.ts'
-import { changes, type Comparison } from '../compare/compare.ts'
+import { changes, type Comparison } from '../compare/comparison.ts'
 import { type ChangeBars } from './chart.ts'
 import { sidesOf } from './sides.ts'
 import { left, right } from './table.ts'

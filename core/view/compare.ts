@@ -3,7 +3,7 @@
 
 import { formatSize, hex } from '../bytes/hex.ts'
 import { printable } from '../bytes/printable.ts'
-import { changes, type Comparison } from '../compare/compare.ts'
+import { changes, type Comparison } from '../compare/comparison.ts'
 import { type SharedFrames } from '../reverse/sharedframes.ts'
 import { type Block, type View, type ViewOptions } from './block.ts'
 import { changeBarsOf, signedSize } from './changebars.ts'

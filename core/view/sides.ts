@@ -2,7 +2,7 @@
 // What the two sides of a comparison are called: by what they differ in.
 
 import { printable } from '../bytes/printable.ts'
-import { type Comparison } from '../compare/compare.ts'
+import { type Comparison } from '../compare/comparison.ts'
 import { type Vm } from '../kvm/vm.ts'
 
 /** The names of both sides, for a bar or the head of a column, and one for the two of them. */

@@ -66,7 +66,7 @@ const coreTypes: readonly string[] = [
     'OwnerTable',
   ],
   ...['DumpError', 'FormatError', 'CorruptError', 'MissingError', 'FaultError', 'TaskError'],
-  ...['UnsupportedError', 'UsageError', 'UnfinishedError'],
+  ...['UnsupportedError', 'UsageError', 'UnfinishedError', 'UnfinishedComparisonError'],
 ]
 
 /** Exported by `cellapi.ts` beside this file. */

@@ -3,10 +3,26 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openPages } from '../../../core/dump/open.ts'
-import { compare, openDump, qemuVtop, UsageError, type Vm } from '../../../core/index.ts'
+import {
+  compare,
+  onProgress,
+  openDump,
+  qemuVtop,
+  UnfinishedComparisonError,
+  UsageError,
+  type Vm,
+} from '../../../core/index.ts'
 import { AlteredPages } from '../../build/altered.ts'
 import { hostParts } from '../../build/hostparts.ts'
-import { guestHva, smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
+import { page } from '../../build/pagetable.ts'
+import {
+  guestHpa,
+  guestHva,
+  guestSlot,
+  smallHost,
+  vmmPid,
+  withDump,
+} from '../../build/smallhost.ts'
 import { kernels, realDump } from '../../place.ts'
 import { pagemapOf, truthOf, type TrueVm } from '../../truth.ts'
 
@@ -103,6 +119,77 @@ describe('compare', () => {
       const vm = dump.vm(vmmPid)
       const { counts, pages } = compare(vm, vm)
       assert.deepEqual([counts.other, counts.same, pages], [512, pages - 512, 0x1000])
+    })
+  })
+
+  const pages = 0x30000
+  /** A guest of 768 MiB of which pages at both sides of the border between two steps are mapped, and the outermost. */
+  const large = (gfns: readonly number[]) =>
+    smallHost(
+      {},
+      {
+        vms: [{ slots: [{ ...guestSlot, pages }] }],
+        vmas: [
+          { start: 0x550000000000n, end: 0x550000002000n, protection: 'r--p' },
+          { start: guestHva, end: guestHva + BigInt(pages) * 4096n },
+        ],
+        entries: gfns.map((gfn, i) => [
+          guestHva + BigInt(gfn) * 4096n,
+          1,
+          page(guestHpa + i * 4096),
+        ]),
+      },
+    )
+  const mapped = [0, 0xffff, 0x10000, 0x2ffff]
+
+  it('counts every page of many once, and lists as many as it is told to', () => {
+    withDump(large(mapped), (one) => {
+      withDump(large([]), (other) => {
+        const [first, second] = [one.vm(vmmPid), other.vm(vmmPid)]
+        const all = compare(first, second)
+        assert.deepEqual(
+          all.changed.map(({ gpa, change, hpa }) => [gpa, change, hpa]),
+          mapped.map((gfn, i) => [...[gfn * 4096, 'went', [BigInt(guestHpa + i * 4096), null]]]),
+        )
+        assert.deepEqual([all.pages, all.counts.same, all.counts.went], [pages, pages - 4, 4])
+        assert.deepEqual(all.states, [
+          { state: 'mapped', pageSize: 4096, pages: [4, 0] },
+          { state: 'unmapped', pageSize: null, pages: [pages - 4, pages] },
+        ])
+        const few = compare(first, second, { mostChanged: 1 })
+        assert.deepEqual([few.changed.length, few.isCut, few.counts.went], [1, true, 4])
+      })
+    })
+  })
+
+  it('keeps what was compared until it is stopped', () => {
+    withDump(large(mapped), (dump) => {
+      const vm = dump.vm(vmmPid)
+      let told = 0
+      const end = onProgress(({ label }) => ({
+        advance() {
+          if (label === 'comparing two guests' && ++told === 2) throw new Error('enough')
+        },
+        finish: () => undefined,
+        stop: () => undefined,
+      }))
+      try {
+        assert.throws(
+          () => compare(vm, vm),
+          (error) => {
+            assert.ok(error instanceof UnfinishedComparisonError)
+            assert.match(error.message, /^stopped at gpa 0x20000000 when 131,072 of 196,608 pages/)
+            assert.match(error.message, /: enough$/)
+            const { comparison, gpa, total } = error
+            assert.deepEqual([gpa, total], [0x20000000, pages])
+            assert.deepEqual([comparison.pages, comparison.counts.same], [0x20000, 0x20000])
+            return true
+          },
+        )
+      } finally {
+        end()
+      }
+      assert.equal(compare(vm, vm).counts.same, pages)
     })
   })
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compare, type Comparison, openDump, viewOf, type Vm } from '../../../core/index.ts'
-import { changes } from '../../../core/compare/compare.ts'
+import { changes } from '../../../core/compare/comparison.ts'
 import { changeBarsOf } from '../../../core/view/changebars.ts'
 import { sidesOf } from '../../../core/view/sides.ts'
 import { realDump } from '../../place.ts'

@@ -114,6 +114,7 @@ async function runLab(
 async function filterFirst(copy: string, key: string): Promise<string | undefined> {
   const work = join(labWork, 'work', key)
   const first = join(madeHost(key), 'first')
+  if (!existsSync(join(work, 'first.elf'))) return 'the host did not ask for its first dump'
   renameSync(join(work, 'first.elf'), join(work, 'dump.elf'))
   cpSync(join(work, 'share', 'first1'), first, { recursive: true })
   return runLab(copy, 'filter', key, first)

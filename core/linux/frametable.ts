@@ -4,6 +4,7 @@
 import { wordsOf } from '../bytes/words.ts'
 import { DumpError } from '../errors.ts'
 import { layout, optional, pointer, u64, uint } from '../types/layout.ts'
+import { FolioWords, NO_HEAD } from './foliowords.ts'
 import { type Host } from './host.ts'
 import { Memmap } from './memmap.ts'
 import { type Pages } from './page.ts'
@@ -50,19 +51,17 @@ export const NO_NODE = -1
 export class FrameTable {
   readonly #pages: Pages
   readonly #memmap: Memmap
+  readonly #folios: FolioWords
   readonly #endPfn: number
   readonly #chunks: (Uint16Array | undefined)[] = []
   /** By the lower 53 bits of `page->mapping`. */
   readonly #files = new Map<number, number>()
   readonly #at
-  readonly #vmemmapLow: number
-  readonly #vmemmapHigh: number
   /** The node is the flags' upper half, shifted by this; 32 on hosts that have but one. */
   readonly #nodeShift: number
   readonly #headBit: number
   readonly #slabBit: number
   readonly #tailBit: number | undefined
-  readonly #isMask: boolean
   /** By the top byte of page_type, for kernels that have one; `undefined` before 6.11. */
   readonly #types: ReadonlyMap<number, number> | undefined
 
@@ -70,6 +69,7 @@ export class FrameTable {
     const { types } = host
     this.#pages = pages
     this.#memmap = new Memmap(host)
+    this.#folios = new FolioWords(host, pages, this.#memmap)
     this.#endPfn = host.memory.source.endPfn
     const page = layout(types, 'page', {
       flags: u64('flags.f', 'flags'),
@@ -88,14 +88,11 @@ export class FrameTable {
       // They share a word.
       type: page.has('pageType') ? page.offset('pageType') : page.offset('mapcount'),
     }
-    this.#vmemmapLow = Number(host.bases.vmemmap & 0xffffffffn)
-    this.#vmemmapHigh = Number(host.bases.vmemmap >> 32n)
     this.#nodeShift = pages.nodeShift - 32
     const flags = types.enumerators('pageflags')
     this.#headBit = flags?.get('PG_head') ?? -1
     this.#slabBit = flags?.get('PG_slab') ?? -1
     this.#tailBit = pages.tailBit
-    this.#isMask = pages.infoIsMask
   }
 
   /** The NUMA node of a frame; NO_NODE when its `struct page` is not in the dump. */
@@ -166,23 +163,14 @@ export class FrameTable {
       const isTail = isSet(this.#memmap.u32(this.#at.flags), this.#tailBit)
       return isTail ? LATER : this.#kindOfHead(pfn)
     }
-    const head = this.#memmap.u32(this.#at.head)
-    return (head & 1) === 1 ? this.#kindOfTail(pfn, head) : this.#kindOfHead(pfn)
+    const isTail = (this.#memmap.u32(this.#at.head) & 1) === 1
+    return isTail ? this.#kindOfTail(pfn) : this.#kindOfHead(pfn)
   }
 
   /** As its head. A head that is a tail is damage. */
-  #kindOfTail(pfn: number, info: number): number {
-    const high = this.#memmap.u32(this.#at.head + 4)
-    const { size } = this.#memmap
-    let head: number
-    // As in `Folios`: a mask has all of its upper bits set, and struct page lies nowhere near.
-    if (this.#isMask || high === 0xffffffff) {
-      const low = (this.#vmemmapLow + pfn * size) % 2 ** 32
-      head = pfn - ((low & ~info) >>> 0) / size
-    } else {
-      head = ((high - this.#vmemmapHigh) * 2 ** 32 + (info - 1 - this.#vmemmapLow)) / size
-    }
-    if (!Number.isInteger(head) || head < 0 || head >= pfn) return UNKNOWN
+  #kindOfTail(pfn: number): number {
+    const head = this.#folios.head(pfn)
+    if (head === NO_HEAD || head >= pfn) return UNKNOWN
     const entry = this.#chunks[Math.floor(head / CHUNK)]?.[head % CHUNK] ?? 0
     if (entry !== 0) return kindOf(entry)
     const isHead = this.#memmap.seek(head) && (this.#memmap.u32(this.#at.head) & 1) === 0

@@ -164,12 +164,15 @@ function wordsOf(linux: Linux, memmap: Memmap): Words | undefined {
   const { types, vmcoreinfo } = linux.host
   const page = layout(types, 'page', {
     flags: u64('flags.f', 'flags'),
+    // What FolioWords needs beside the flags.
+    link:
+      linux.pages.tailBit === undefined ? u64('compound_info', 'compound_head') : u64('first_page'),
     mapping: pointer('mapping'),
     refcount: int('_refcount', '_count'),
     mapcount: int('_mapcount'),
     type: optional(uint('page_type')),
   })
-  const needed = ['flags', 'mapping', 'refcount', 'mapcount'] as const
+  const needed = ['flags', 'link', 'mapping', 'refcount', 'mapcount'] as const
   const isThere = needed.every((field) => page.has(field))
   const other = masksOf(linux, false)
   const anon = masksOf(linux, true)

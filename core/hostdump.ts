@@ -168,8 +168,8 @@ export class HostDump {
    */
   whoHas(hpa: bigint | number | string): WhoHas
   /**
-   * The same for many addresses, some million a second: a table with a row for each, in the same order, with columns as
-   * typed arrays. What is no physical address has the kind `invalid`.
+   * The same for many addresses: a table with a row for each, in the same order, with columns as typed arrays. More than a
+   * million a second right after the index is built, while struct pages are read, and some million later. What is no physical address has the kind `invalid`.
    */
   whoHas(hpas: Addresses): OwnerTable
   whoHas(hpa: bigint | number | string | Addresses): WhoHas | OwnerTable {

@@ -58,7 +58,7 @@ export function noteGuests(vms: readonly Vm[], endPfn: number): GuestFrames {
       orRemark(remarks, run.vm, undefined, () => {
         if (run.slot.flags.includes('GUEST_MEMFD')) notePrivate(notes, run, number)
         const name = `${nameOf(run.vm)}, slot ${slotName(run.slot)}`
-        const range = { number, name, vpn: run.vpn, count: run.count }
+        const range = { number, name, vpn: run.vpn, count: run.count, isWhole: true }
         const { format } = run.vm.linux.swap
         noteRange(notes, run.vm.userSpace, format, range, endPfn, advance)
       })

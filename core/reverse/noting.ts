@@ -24,8 +24,8 @@ export interface Notes {
   readonly remarks: string[]
 }
 
-/** So many pages are noted between two words of progress. */
-const PAGES_A_STEP = 1 << 16
+/** So many page-table entries are read between two words of progress. */
+const ENTRIES_A_STEP = 1 << 14
 /** No more faults of one range are told one by one. */
 const MOST_SPECIAL = 1 << 20
 
@@ -36,6 +36,8 @@ export interface NotingRange {
   readonly name: string
   readonly vpn: number
   readonly count: number
+  /** Whether progress counts pages that nothing maps, too: those of a guest's memory, not the gaps of a process. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -53,6 +55,7 @@ export function noteRange(
   const { frames, special } = notes
   frames.beginRange(range.number)
   let untold = 0
+  let entries = 0
   let missing = 0
   let firstMissing = -1
   let beyond = 0
@@ -85,8 +88,9 @@ export function noteRange(
             noteSpecial(special, range.number, vpn, count, level, format, low, high)
           }
         } else note(vpn, count, kind, level, frame)
-        untold += Math.min(count, PAGES_A_STEP)
-        if (untold < PAGES_A_STEP) return
+        const isMapped = kind === 'page' || kind === 'prot-none' || kind === 'swap'
+        if (isMapped || range.isWhole) untold += count
+        if (++entries % ENTRIES_A_STEP !== 0) return
         advance(untold)
         untold = 0
       },

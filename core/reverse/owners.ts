@@ -4,6 +4,7 @@
 import { hex } from '../bytes/hex.ts'
 import { ifThere } from '../errors.ts'
 import { scan } from '../paging/scan.ts'
+import { withProgress } from '../progress.ts'
 import { type GuestOwner, type Holding, type ProcessOwner } from './frame.ts'
 import { gpaOf, type GuestRun } from './guestframes.ts'
 import { type WayBack } from './wayback.ts'
@@ -33,6 +34,8 @@ export function processOwners(back: WayBack, pfn: number, offset: number): Proce
 }
 
 const MOST_VMAS = 100
+/** So many page-table entries are read between two words of progress. */
+const ENTRIES_A_STEP = 1 << 14
 
 /**
  * The guests' pages whose page-table entries have a swap entry. Reads the page tables of all guests again. Shared memory
@@ -46,30 +49,41 @@ export function swappedOwners(
 ): GuestOwner[] {
   const { format } = linux.swap
   const found: GuestOwner[] = []
-  for (const run of guests.runs) {
-    const visit = (vpn: number, kind: string, level: number, low: number, high: number): void => {
-      if (kind !== 'swap' || format.kindOf(low, high) !== 'swap') return
-      const entry = format.decode(low, high)
-      if (entry.kind !== 'swap' || entry.type !== type) return
-      // An entry for a large page stands for all of its pages, which follow each other on the device.
-      const page = offset - entry.offset
-      if (page < 0 || page >= 512 ** (level - 1)) return
-      found.push(guestOwner(run, vpn - (vpn % 512 ** (level - 1)) + page, byte, 'swapped'))
-    }
-    ifThere(() => {
-      const { memory, rules, root } = run.vm.userSpace
-      scan(
-        memory,
-        rules,
-        root,
-        run.vpn,
-        run.count,
-        (vpn, _count, kind, level, _frame, low, high) => {
-          visit(vpn, kind, level, low, high)
-        },
-      )
-    })
+  const visit = (run: GuestRun, vpn: number, level: number, low: number, high: number): void => {
+    if (format.kindOf(low, high) !== 'swap') return
+    const entry = format.decode(low, high)
+    if (entry.kind !== 'swap' || entry.type !== type) return
+    // An entry for a large page stands for all of its pages, which follow each other on the device.
+    const page = offset - entry.offset
+    if (page < 0 || page >= 512 ** (level - 1)) return
+    found.push(guestOwner(run, vpn - (vpn % 512 ** (level - 1)) + page, byte, 'swapped'))
   }
+  const total = guests.runs.reduce((sum, { count }) => sum + count, 0)
+  const work = { label: "looking for a swap entry in the guests' tables", unit: 'pages', total }
+  withProgress(work, (advance) => {
+    for (const run of guests.runs) {
+      let untold = 0
+      let entries = 0
+      ifThere(() => {
+        const { memory, rules, root } = run.vm.userSpace
+        scan(
+          memory,
+          rules,
+          root,
+          run.vpn,
+          run.count,
+          (vpn, count, kind, level, _frame, low, high) => {
+            if (kind === 'swap') visit(run, vpn, level, low, high)
+            untold += count
+            if (++entries % ENTRIES_A_STEP !== 0) return
+            advance(untold)
+            untold = 0
+          },
+        )
+      })
+      advance(untold)
+    }
+  })
   return found
 }
 

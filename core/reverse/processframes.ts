@@ -69,11 +69,10 @@ function noteProcess(
 ): void {
   const space = task.userSpace
   const end = 2 ** (9 * space.rules.levels - 1)
-  // An empty stretch counts as pages too: progress tells what is mapped.
   const own = runs.filter(({ vm }) => vm.mmAddress === task.mmAddress)
   let vpn = 0
   for (const run of [...own.sort((a, b) => a.vpn - b.vpn), { vpn: end, count: 0 }]) {
-    const range = { number, name: `pid ${task.pid}`, vpn, count: run.vpn - vpn }
+    const range = { number, name: `pid ${task.pid}`, vpn, count: run.vpn - vpn, isWhole: false }
     if (range.count > 0) noteRange(notes, space, format, range, endPfn, advance)
     vpn = Math.max(vpn, run.vpn + run.count)
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The way back for many frames when it is stopped at each step of its progress: nothing half-done is left.
+// Progress of the way back, and what is left when it is stopped at each step: nothing half-done.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type HostDump, onProgress, openDump, type OwnerTable } from '../../../core/index.ts'
@@ -36,6 +36,40 @@ for (const kernel of kernels) {
     })
   })
 }
+
+describe('progress of the index of the way back', () => {
+  for (const kernel of kernels) {
+    const { path, skip } = realDump(kernel)
+    it(
+      `tells of each page of the guests of ${kernel}, and of what processes have mapped`,
+      { skip },
+      () => {
+        const dump = openDump(path)
+        const told = new Map<string, { total: number | undefined; done: number }>()
+        const end = onProgress(({ label, total }) => {
+          const work = { total, done: 0 }
+          told.set(label, work)
+          return {
+            advance: (count) => {
+              work.done += count
+            },
+            finish: () => undefined,
+            stop: () => assert.fail(label),
+          }
+        })
+        const { hpa } = dump.whoHas([0])
+        end()
+        assert.equal(hpa.length, 1)
+        const guests = told.get("noting the guests' frames") ?? assert.fail()
+        assert.equal(guests.done, guests.total)
+        const processes = told.get("noting the processes' frames") ?? assert.fail()
+        // No more than the host's memory can hold: gaps between areas do not count.
+        assert.ok(processes.done > 5000 && processes.done < dump.memory.source.endPfn)
+        dump.close()
+      },
+    )
+  }
+})
 
 /** Compares what `run` gives with what a dump gives that was left in peace. */
 function checkAfter(path: string, run: (dump: HostDump, hpas: Float64Array) => OwnerTable): void {

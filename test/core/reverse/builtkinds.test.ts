@@ -45,6 +45,16 @@ const changes: readonly {
     kinds: ['hugetlb', 'hugetlb', 'hugetlb'],
   },
   {
+    name: 'a huge page by the flag of its second page that VMCOREINFO tells (6.6 to 6.8)',
+    change: ({ kernel }) => {
+      Object.assign(kernel, { vmcoreinfo: `${kernel.vmcoreinfo}NUMBER(PG_hugetlb)=10\n` })
+      kernel.set('page', kernel.structPage(head / 4096), { mapping: 0n })
+      const second = kernel.structPage(head / 4096 + 1)
+      kernel.set('page', second, { flags: kernel.get('page', second, 'flags') | (1n << 10n) })
+    },
+    kinds: ['hugetlb', 'hugetlb', 'hugetlb'],
+  },
+  {
     name: 'a tail of the swap cache',
     change: ({ kernel }, isToday) => {
       const flags = SWAPBACKED | SWAPCACHE | (isToday ? 0 : TAIL)

@@ -25,7 +25,7 @@ import type { FromWatcher, WatcherData } from './watcher.ts'
 const [, , mark = '', core] = process.argv
 const folder = process.cwd()
 
-const answered = new Int32Array(new SharedArrayBuffer(4))
+const answered = new Int32Array(new SharedArrayBuffer(8))
 const answers = new MessageChannel()
 const count = new Int32Array(new SharedArrayBuffer(4))
 const watcherData: WatcherData = { answered, answers: answers.port2, count }
@@ -70,6 +70,7 @@ const bars = new Bars({
   place: () => displays.place(),
   draw: progressBundle,
   now: () => performance.now(),
+  isInterrupted: () => Atomics.load(answered, 1) > Atomics.load(answered, 0),
 })
 captureOutput(cell)
 orderChildren(endOutput)

@@ -2,6 +2,7 @@
 // Bars of work that takes a while: shown after a moment, updated seldom, and replaced by one line at the end.
 import type { ProgressState } from '../display/progress.ts'
 import type { MimeBundle } from '../frames.ts'
+import { Interrupted } from './interrupted.ts'
 
 /** How work is named and counted. */
 export interface ProgressOptions {
@@ -28,6 +29,8 @@ export interface BarSurroundings {
   readonly draw: (state: ProgressState) => MimeBundle | undefined
   /** Milliseconds that only grow. */
   readonly now: () => number
+  /** Whether the user has asked for a stop that is not answered yet. */
+  readonly isInterrupted: () => boolean
 }
 
 /** The bars of all cells. */
@@ -73,9 +76,14 @@ export class Bar {
     this.#next = this.#started + firstMs
   }
 
-  /** So many more are done. */
+  /**
+   * So many more are done. Ends the work when the user has asked for a stop: an error between two steps, which every
+   * `finally` sees. To be terminated can happen anywhere, and Node 20 aborts the process when it happens while
+   * node:zlib makes an inflater (`close before init` in node_zlib.cc): one of a hundred times in a loop over pages.
+   */
   advance(count: number): void {
     this.#done += count
+    if (this.#around.isInterrupted()) throw new Interrupted()
     const now = this.#around.now()
     if (now < this.#next || this.#over) return
     this.#next = now + betweenMs

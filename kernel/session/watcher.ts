@@ -16,7 +16,7 @@ export type FromWatcher =
 
 /** What the thread is given. */
 export interface WatcherData {
-  /** Element 0: the number of the last interrupt that the main thread has answered. */
+  /** The numbers of interrupts. Element 0: the last that the main thread has answered. Element 1: the last of all. */
   readonly answered: Int32Array<SharedArrayBuffer>
   /** Answers to the main thread's questions go here, past its event loop. */
   readonly answers: MessagePort
@@ -45,6 +45,8 @@ function interrupt(): void {
   const number = ++interrupts
   const stopped = cell
   clearTimeout(round)
+  // Work that tells its progress sees this at its next step, and ends by itself.
+  Atomics.store(answered, 1, number)
   tell({ type: 'interrupt', number, cell: stopped })
   round = setTimeout(() => {
     stop(number, stopped)

@@ -106,6 +106,17 @@ suite('an interrupt', () => {
     assert.equal(await kernel.value('end'), "'finally'")
   })
 
+  test('ends work that tells its progress between two steps, so that its finally runs', async () => {
+    await kernel.execute('let left = "none"; function* all() { for (let i = 0; ; i++) yield i }')
+    const { answered } = kernel.send('shell', 'execute_request', {
+      code: 'let sum = 0; try { for (const i of progress(all())) sum += i } finally { left = "finally" }',
+    })
+    await running(kernel)
+    await kernel.request('control', 'interrupt_request', {})
+    assert.equal((await answered).reply.content['ename'], 'Interrupted')
+    assert.equal(await kernel.value('left'), "'finally'")
+  })
+
   test('between cells stops a timer that is busy, and variables are kept', async () => {
     await kernel.execute('setTimeout(() => { while (true) {} }, 10)')
     await new Promise((resolve) => setTimeout(resolve, 300))

@@ -130,7 +130,9 @@ else {
   const [processor] = cpus()
   print(`Node ${process.version}, ${cpus().length} x ${processor?.model.trim() ?? ''}, `)
   print(`load ${(loadavg()[0] ?? 0).toFixed(1)}\n`)
-  print(`processor time, best of ${RUNS} processes; ${ROWS.toLocaleString('en')} frames at a time\n\n`)
+  print(
+    `processor time, best of ${RUNS} processes; ${ROWS.toLocaleString('en')} frames at a time\n\n`,
+  )
   const rate = (time: number) => `${(ROWS / MB / time).toFixed(1)} M/s`
   row(
     'host',

@@ -4,7 +4,7 @@
 import { hex } from '../bytes/hex.ts'
 import { PAGE_SIZE } from '../dump/format.ts'
 import { savedOf } from '../dump/recording.ts'
-import { DumpError, FaultError } from '../errors.ts'
+import { DumpError } from '../errors.ts'
 import { frameKinds, type FrameTable, kindOf, nodeOf } from '../linux/frametable.ts'
 import { type Linux } from '../linux/linux.ts'
 import { type SwapFormat } from '../linux/swap/swapentry.ts'
@@ -14,7 +14,7 @@ import { type UserSpace } from '../space/uva.ts'
 import { type Cells } from './cells.ts'
 import { ExtentCounter } from './extents.ts'
 import { swapStates } from './gpastate.ts'
-import { type PrivatePage } from './guestmemfd.ts'
+import { type PrivateVisitor } from './guestmemfd.ts'
 import { countedState, countedStates, keyOf, Tally } from './share.ts'
 
 /** So many pages are counted between two words of progress: a few milliseconds. */
@@ -53,7 +53,7 @@ export interface CountedRange {
   readonly vpn: number
   readonly npages: number
   /** For memory of guest_memfd: what is private is not in the page tables. */
-  readonly privatePage: ((gpa: number) => PrivatePage | null) | undefined
+  readonly scanPrivate: ((visit: PrivateVisitor) => void) | undefined
 }
 
 /** Counts pages of one virtual machine. */
@@ -67,7 +67,7 @@ export class PageCounter {
   readonly #cells: Cells | undefined
   readonly #problems: Problems
   readonly #advance: (pages: number) => void
-  #range: CountedRange = { gpa: 0, vpn: 0, npages: 0, privatePage: undefined }
+  #range: CountedRange = { gpa: 0, vpn: 0, npages: 0, scanPrivate: undefined }
   #untold = 0
 
   /** Without `frames`, kinds and nodes are not looked up. */
@@ -90,34 +90,61 @@ export class PageCounter {
   /** Counts the pages of a range. */
   count(range: CountedRange): void {
     this.#range = range
-    const { memory, rules, root } = this.#space
-    const userEnd = 2 ** (9 * rules.levels - 1)
-    const inUserHalf = Math.max(0, Math.min(range.npages, userEnd - range.vpn))
-    const above = range.npages - inUserHalf
-    if (inUserHalf > 0) scan(memory, rules, root, range.vpn, inUserHalf, this.#visit)
-    if (above > 0) {
-      this.#none(range.gpa + inUserHalf * PAGE_SIZE, above, UNMAPPED)
-      this.#problem('the memslot leads to no user address', range.vpn + inUserHalf, above)
-    }
+    const { gpa, npages, scanPrivate } = range
+    if (scanPrivate === undefined) this.#shared(gpa, npages)
+    else scanPrivate(this.#private)
     this.extents.end()
     this.#advance(this.#untold)
     this.#untold = 0
   }
 
+  /** Counts what the page tables of the VMM have. */
+  #shared(gpa: number, npages: number): void {
+    const { memory, rules, root } = this.#space
+    const vpn = this.#vpnOf(gpa)
+    const userEnd = 2 ** (9 * rules.levels - 1)
+    const inUserHalf = Math.max(0, Math.min(npages, userEnd - vpn))
+    const above = npages - inUserHalf
+    if (inUserHalf > 0) scan(memory, rules, root, vpn, inUserHalf, this.#visit)
+    if (above > 0) {
+      this.#none(gpa + inUserHalf * PAGE_SIZE, above, UNMAPPED)
+      this.#problem('the memslot leads to no user address', vpn + inUserHalf, above)
+    }
+  }
+
+  /** Counts what is private to the guest, and in no page table of the VMM. */
+  readonly #private: PrivateVisitor = {
+    shared: (gpa, pages) => {
+      this.#shared(gpa, pages)
+    },
+    own: (gpa, pages, frame) => {
+      if (frame === null) this.#none(gpa, pages, UNMAPPED)
+      else this.#mapped(gpa, pages, 1, frame, false)
+      this.#counted(pages)
+    },
+    lost: (gpa, pages, error) => {
+      this.#none(gpa, pages, NOT_IN_DUMP)
+      const what = 'what leads to private memory of the guest is not in the dump'
+      this.#problems.note(what, pages, () => `gpa ${hex(gpa)}: ${error.message}`)
+      this.#counted(pages)
+    },
+  }
+
   readonly #visit: Visit = (vpn, count, kind, level, frame, low, high) => {
-    const { gpa: first, vpn: firstVpn, privatePage } = this.#range
-    const gpa = first + (vpn - firstVpn) * PAGE_SIZE
-    if (privatePage !== undefined) {
-      for (let i = 0; i < count; i++) {
-        const at = gpa + i * PAGE_SIZE
-        if (this.#isPrivate(at, privatePage)) continue
-        this.#pages(vpn + i, at, 1, kind, level, frame === 0 ? 0 : frame + i, low, high)
-      }
-    } else this.#pages(vpn, gpa, count, kind, level, frame, low, high)
-    this.#untold += count
+    const { gpa, vpn: firstVpn } = this.#range
+    this.#pages(vpn, gpa + (vpn - firstVpn) * PAGE_SIZE, count, kind, level, frame, low, high)
+    this.#counted(count)
+  }
+
+  #counted(pages: number): void {
+    this.#untold += pages
     if (this.#untold < PAGES_A_STEP) return
     this.#advance(this.#untold)
     this.#untold = 0
+  }
+
+  #vpnOf(gpa: number): number {
+    return this.#range.vpn + (gpa - this.#range.gpa) / PAGE_SIZE
   }
 
   #pages(
@@ -147,7 +174,7 @@ export class PageCounter {
     this.extents.mapped(frame, count)
     this.#cells?.add(gpa, count, level - 1)
     const { source } = this.#linux.host.memory
-    // A large page is one folio, or pieces of one, of one node.
+    // A large page is one folio, or pieces of one, of one node; so are private pages that come together.
     const head = level === 1 ? frame : frame - (frame % 512 ** (level - 1))
     let kind = -1
     let node = -1
@@ -181,22 +208,6 @@ export class PageCounter {
     if (state !== MARKER) return state
     const entry = this.#format.decode(low, high)
     return entry.kind === 'marker' && entry.marks.includes('poisoned') ? POISONED : MARKER
-  }
-
-  /** Counts a page that is private to the guest, if it is. */
-  #isPrivate(gpa: number, privatePage: (gpa: number) => PrivatePage | null): boolean {
-    try {
-      const own = privatePage(gpa)
-      if (own === null) return false
-      if (own.hpa === null) this.#none(gpa, 1, UNMAPPED)
-      else this.#mapped(gpa, 1, 1, Math.floor(own.hpa / PAGE_SIZE), false)
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error
-      this.#none(gpa, 1, NOT_IN_DUMP)
-      const what = 'what leads to private memory of the guest is not in the dump'
-      this.#problems.note(what, 1, () => `gpa ${hex(gpa)}: ${error.message}`)
-    }
-    return true
   }
 
   #problem(what: string, vpn: number, count: number, why?: () => string): void {

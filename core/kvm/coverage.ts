@@ -11,7 +11,7 @@ import { type UserSpace } from '../space/uva.ts'
 import { Cells } from './cells.ts'
 import { PageCounter, Problems } from './counting.ts'
 import { type ExtentClass, ExtentCounter } from './extents.ts'
-import { type PrivatePage } from './guestmemfd.ts'
+import { type PrivateVisitor } from './guestmemfd.ts'
 import { type LostMemslot, type Memslot, type MemslotList } from './memslots/memslot.ts'
 import { countedState, groupShares, keyOf, type Share, type ShareGroup } from './share.ts'
 import { type ShareKey, shareKeys, Tally } from './share.ts'
@@ -52,7 +52,7 @@ export interface CoveredGuest {
   readonly linux: Linux
   readonly memslots: MemslotList
   readonly userSpace: UserSpace
-  privatePage(gpa: number): PrivatePage | null
+  scanPrivate(slot: Memslot, gpa: number, pages: number, visit: PrivateVisitor): void
   checkAlive(): void
 }
 
@@ -180,8 +180,10 @@ export function coverageOf(vm: CoveredGuest, options: CoverageOptions = {}): Cov
         const counter = new PageCounter(vm.linux, space, problems, advance, { frames, cells })
         const vpn = Number((BigInt.asUintN(64, slot.hva) + BigInt(gpa - slot.gpa)) >> 12n)
         const isMixed = slot.flags.includes('GUEST_MEMFD')
-        const privatePage = isMixed ? (at: number) => vm.privatePage(at) : undefined
-        counter.count({ gpa, vpn, npages, privatePage })
+        const scanPrivate = (visit: PrivateVisitor): void => {
+          vm.scanPrivate(slot, gpa, npages, visit)
+        }
+        counter.count({ gpa, vpn, npages, scanPrivate: isMixed ? scanPrivate : undefined })
         tally = counter.tally
         runs = counter.extents
       }

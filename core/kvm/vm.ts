@@ -14,11 +14,12 @@ import { structView, type StructOf } from '../types/view.ts'
 import { type Coverage, coverageOf, type CoverageOptions } from './coverage.ts'
 import { DirtyLog } from './dirty.ts'
 import { type GfnSet } from './gfnset.ts'
-import { GuestMemfd, type PrivatePage } from './guestmemfd.ts'
+import { GuestMemfd, type PrivatePage, type PrivateVisitor } from './guestmemfd.ts'
 import { readGuest } from './guestread.ts'
 import { type Memslot, type MemslotList } from './memslots/memslot.ts'
 import { Memslots } from './memslots/memslots.ts'
 import { ownerByNotifier } from './owner.ts'
+import { guestName, guestUuid } from './qemuoptions.ts'
 import { type VcpuList, Vcpus } from './vcpu.ts'
 
 /** The dentry name of a virtual machine's file (virt/kvm/kvm_main.c), where kvm's symbols cannot be read. */
@@ -246,16 +247,12 @@ export class Vm {
 
   /** The guest's name from QEMU's command line (`-name guest=web01`), or null when the dump does not hold that. */
   get name(): string | null {
-    const value = this.#argument('-name')
-    if (value === null) return null
-    const parts = value.split(',')
-    const named = parts.find((part) => part.startsWith('guest='))
-    return named?.slice('guest='.length) ?? parts[0] ?? null
+    return guestName(this.#words)
   }
 
   /** The guest's UUID from QEMU's command line (`-uuid`), or null when the dump does not hold that. */
   get uuid(): string | null {
-    return this.#argument('-uuid')
+    return guestUuid(this.#words)
   }
 
   /** Its vCPUs, in the order of their creation; `lost` tells which of them this dump lacks. */
@@ -325,6 +322,11 @@ export class Vm {
     return memory.isPrivate(this.address, slot, gpa) ? memory.page(slot, gpa) : null
   }
 
+  /** @internal The same for all pages of a memslot that can have private ones. */
+  scanPrivate(slot: Memslot, gpa: number, pages: number, visit: PrivateVisitor): void {
+    this.#vms.guestMemfd.scan(this.address, slot, gpa, pages, visit)
+  }
+
   /** The user memory of the VMM, in which the guest's memory lies. Throws TaskError while the VM is torn down. */
   get userSpace(): UserSpace {
     this.checkAlive()
@@ -378,20 +380,12 @@ export class Vm {
   }
 
   /** A command line that cannot be makes a VM nameless, no more: `task.commandLine` says what is wrong with it. */
-  #readCommandLine(): readonly string[] | null {
+  get #words(): readonly string[] | null {
     try {
-      return this.task?.commandLine ?? null
+      return (this.#commandLine ??= this.task?.commandLine ?? null)
     } catch (error) {
       if (error instanceof CorruptError) return null
       throw error
     }
-  }
-
-  /** The value behind an option of the VMM's command line. */
-  #argument(option: string): string | null {
-    this.#commandLine ??= this.#readCommandLine()
-    const at =
-      this.#commandLine?.findIndex((word) => word === option || word === `-${option}`) ?? -1
-    return at < 0 ? null : (this.#commandLine?.[at + 1] ?? null)
   }
 }

@@ -51,6 +51,8 @@ export interface Page {
 /** The array of `struct page` of one host. */
 export class Pages {
   readonly #host: Host
+  /** The lower and upper half of `bases.vmemmap`. */
+  #vmemmap: readonly [low: number, high: number] | undefined
   readonly #uses: PageUses
   readonly #folios: Folios
   readonly #page
@@ -89,9 +91,18 @@ export class Pages {
 
   /** The frame that the `struct page` at an address describes, or undefined when no page lies there. */
   frameAt(page: bigint): number | undefined {
-    const offset = page - this.#host.bases.vmemmap
-    if (offset < 0n || offset % BigInt(this.#page.size) !== 0n) return undefined
-    return this.ifFrame(Number(offset / BigInt(this.#page.size)))
+    return this.frameAtHalves(Number(page & 0xffffffffn), Number(page >> 32n))
+  }
+
+  /** The same for an address in halves of 32 bits: for loops over many. */
+  frameAtHalves(low: number, high: number): number | undefined {
+    if (this.#vmemmap === undefined) {
+      const { vmemmap } = this.#host.bases
+      this.#vmemmap = [Number(vmemmap & 0xffffffffn), Number(vmemmap >> 32n)]
+    }
+    const [baseLow, baseHigh] = this.#vmemmap
+    const pfn = ((high - baseHigh) * 2 ** 32 + (low - baseLow)) / this.#page.size
+    return pfn >= 0 && Number.isInteger(pfn) ? this.ifFrame(pfn) : undefined
   }
 
   /** The address of the `struct page` of a frame. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// XArrays (`struct xarray`, since 4.20): one entry by index.
+// XArrays (`struct xarray`, since 4.20): one entry by index, or all of a range.
 
-import { CorruptError } from '../errors.ts'
+import { CorruptError, FaultError } from '../errors.ts'
 import { type Space } from '../space/space.ts'
 import { address, layout, pointer, uint } from '../types/layout.ts'
 import { type Types } from '../types/type.ts'
@@ -9,6 +9,16 @@ import { type Types } from '../types/type.ts'
 /** 64 slots of 6 bits each: eleven levels hold every 64-bit index. */
 const DEPTH_LIMIT = 11
 const SLOTS = 64
+
+/**
+ * Takes runs of indexes. `entry` gets the halves of what all of them hold, both 0 for none. `first` is for pointers: the
+ * index at which the entry begins, since one can cover a power of two of them, and a range can begin in its middle.
+ */
+export interface EntryVisitor {
+  entry(index: number, count: number, low: number, high: number, first: number): void
+  /** What leads to these indexes is not in the dump. */
+  lost(index: number, count: number, error: FaultError): void
+}
 
 /** Looks into the XArrays of one kernel. */
 export class XArrays {
@@ -60,6 +70,106 @@ export class XArrays {
   }
 
   /**
+   * What `find` gives for each of `count` indexes from `from` on, in order and without gaps: one visit for an empty
+   * stretch or a large entry, and for neighbours in a node that hold the same. Each node is read once.
+   */
+  scan(array: bigint, from: number, count: number, visit: EntryVisitor): void {
+    const to = from + count
+    const head = orLost(from, to, visit, () => this.#array.at(this.#space, array).head)
+    if (head === undefined) return
+    if (isNode(head)) {
+      this.#scanNode(head, 64, from, to, visit)
+      return
+    }
+    // A single entry in the head is the one at index 0.
+    const behind = Math.max(from, 1)
+    if (from === 0 && to > 0) {
+      const entry = (head & 3n) === 2n ? 0n : head
+      visit.entry(0, 1, Number(entry & 0xffffffffn), Number(entry >> 32n), 0)
+    }
+    if (behind < to) visit.entry(behind, to - behind, 0, 0, behind)
+  }
+
+  /** Indexes under a node that hangs in a slot of a node with shift `above`, or in the head: 64. */
+  #scanNode(entry: bigint, above: number, from: number, to: number, visit: EntryVisitor): void {
+    const node = this.#node.at(this.#space, entry - 2n)
+    const shift = orLost(from, to, visit, () => node.shift)
+    if (shift === undefined) return
+    // Each level must be lower than the one above it, which is what ends the walk.
+    if (shift >= above) {
+      throw new CorruptError('xa_node.shift', node.address, `${shift} below ${above}`)
+    }
+    const span = 2 ** shift
+    // An index beyond the tree is not in it.
+    const end = above === 64 ? Math.max(from, Math.min(to, SLOTS * span)) : to
+    const { words, faults } = this.#slots(node.slots)
+    const run = { at: from, low: 0, high: 0, first: -1 }
+    const endRun = (at: number): void => {
+      if (at > run.at) visit.entry(run.at, at - run.at, run.low, run.high, run.first)
+    }
+    for (let at = from; at < end;) {
+      const index = Math.floor(at / span)
+      const next = Math.min(end, (index + 1) * span)
+      let slot = index % SLOTS
+      // An entry's other slots lead to its first one.
+      if (isSiblingWord(words[2 * slot] ?? 0, words[2 * slot + 1] ?? 0)) {
+        slot = (words[2 * slot] ?? 0) >>> 2
+      }
+      let low = words[2 * slot] ?? 0
+      let high = words[2 * slot + 1] ?? 0
+      const fault = faults?.[slot]
+      const isInternal = (low & 3) === 2
+      if (fault !== undefined || (isInternal && (high !== 0 || low > 4096))) {
+        endRun(at)
+        if (fault !== undefined) visit.lost(at, next - at, fault)
+        else this.#scanNode((BigInt(high) << 32n) | BigInt(low), shift, at, next, visit)
+        run.at = next
+      } else {
+        if (isInternal) low = high = 0
+        const isPointer = (low & 1) === 0 && (low !== 0 || high !== 0)
+        const first = isPointer ? (index - (index % SLOTS) + slot) * span : at
+        if (
+          run.at === at ||
+          low !== run.low ||
+          high !== run.high ||
+          (isPointer && first !== run.first)
+        ) {
+          endRun(at)
+          run.at = at
+          run.low = low
+          run.high = high
+          run.first = first
+        }
+      }
+      at = next
+    }
+    endRun(end)
+    if (end < to) visit.entry(end, to - end, 0, 0, end)
+  }
+
+  /** The slots of a node as halves, and for those that are not in the dump why; their halves are 0. */
+  #slots(slots: bigint): { words: Uint32Array; faults?: FaultError[] } {
+    try {
+      return { words: new Uint32Array(this.#space.bytes(slots, 8 * SLOTS).buffer) }
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error
+    }
+    const words = new Uint32Array(2 * SLOTS)
+    const faults: FaultError[] = []
+    for (let slot = 0; slot < SLOTS; slot++) {
+      try {
+        const entry = this.#slot(slots, slot)
+        words[2 * slot] = Number(entry & 0xffffffffn)
+        words[2 * slot + 1] = Number(entry >> 32n)
+      } catch (error) {
+        if (!(error instanceof FaultError)) throw error
+        faults[slot] = error
+      }
+    }
+    return { words, faults }
+  }
+
+  /**
    * Every entry in the order of the indexes, without the internal ones. Throws CorruptError after `limit` entries and
    * nodes: a damaged tree can have many nodes and no entry.
    */
@@ -102,4 +212,19 @@ function isNode(entry: bigint): boolean {
 /** xa_is_sibling: the entry's value says which slot of the same node holds the real one. */
 function isSibling(entry: bigint): boolean {
   return (entry & 3n) === 2n && entry < BigInt(SLOTS * 4)
+}
+
+function isSiblingWord(low: number, high: number): boolean {
+  return (low & 3) === 2 && high === 0 && low < SLOTS * 4
+}
+
+/** What is read; undefined, and told, when it is not in the dump. */
+function orLost<T>(from: number, to: number, visit: EntryVisitor, read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    visit.lost(from, to - from, error)
+    return undefined
+  }
 }

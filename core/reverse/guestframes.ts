@@ -56,8 +56,8 @@ export function noteGuests(vms: readonly Vm[], endPfn: number): GuestFrames {
   return withProgress(work, (advance) => {
     for (const [number, run] of runs.entries()) {
       orRemark(remarks, run.vm, undefined, () => {
-        if (run.slot.flags.includes('GUEST_MEMFD')) notePrivate(notes, run, number)
         const name = `${nameOf(run.vm)}, slot ${slotName(run.slot)}`
+        if (run.slot.flags.includes('GUEST_MEMFD')) notePrivate(notes, run, number, name)
         const range = { number, name, vpn: run.vpn, count: run.count, isWhole: true }
         const { format } = run.vm.linux.swap
         noteRange(notes, run.vm.userSpace, format, range, endPfn, advance)
@@ -114,11 +114,22 @@ function without({ vpn, gfn, count }: Part, from: number, npages: number): Part[
   ]
 }
 
-/** Pages of guest_memfd are in no page table: asked for one by one. */
-function notePrivate({ frames }: Notes, run: GuestRun, number: number): void {
+/** Pages of guest_memfd are in no page table. */
+function notePrivate(notes: Notes, run: GuestRun, number: number, name: string): void {
+  const { frames, remarks } = notes
+  let lost = 0
+  let first = ''
   frames.beginRange(number)
-  for (let page = 0; page < run.count; page++) {
-    const own = run.vm.privatePage((run.gfn + page) * 4096)
-    if (own?.hpa != null) frames.add(run.vpn + page, 1, Math.floor(own.hpa / 4096), false)
-  }
+  run.vm.scanPrivate(run.slot, run.gfn * 4096, run.count, {
+    shared: () => undefined,
+    own(gpa, pages, frame) {
+      if (frame !== null) frames.add(run.vpn + gpa / 4096 - run.gfn, pages, frame, pages > 1)
+    },
+    lost(_gpa, pages, error) {
+      if (lost === 0) first = error.message
+      lost += pages
+    },
+  })
+  if (lost > 0)
+    remarks.push(`${name}: of ${lost} pages nobody knows whether they are private: ${first}`)
 }

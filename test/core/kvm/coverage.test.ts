@@ -169,7 +169,7 @@ function sharesOf(vm: Vm, start: bigint, end: bigint): readonly Share[] {
   const { frames } = vm.linux
   const counter = new PageCounter(vm.linux, vm.userSpace, problems, () => undefined, { frames })
   const npages = Number((end - start) >> 12n)
-  counter.count({ gpa: 0, vpn: Number(start >> 12n), npages, privatePage: undefined })
+  counter.count({ gpa: 0, vpn: Number(start >> 12n), npages, scanPrivate: undefined })
   assert.deepEqual(problems.remarks(), [])
   return counter.tally.shares()
 }

@@ -4,9 +4,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { qemuVtop } from '../../../core/index.ts'
-import { addGuestMemfd, folioHpa, GUEST_MEMFD } from '../../build/guestmemfd.ts'
+import { addGuestMemfd, addRandomGuestMemfd } from '../../build/guestmemfd.ts'
+import { folioHpa, GUEST_MEMFD, privateHpa } from '../../build/guestmemfd.ts'
 import { type BuiltHost } from '../../build/linux.ts'
-import { guestHpa, guestSlot, hostWithVms, vmmPid, withDump } from '../../build/smallhost.ts'
+import { page } from '../../build/pagetable.ts'
+import { guestHpa, guestHva, guestSlot, hostWithVms } from '../../build/smallhost.ts'
+import { smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
 
 const GMEM_ONLY = 0x20000
 
@@ -112,4 +115,59 @@ describe('an address of a confidential guest', () => {
       assert.equal(translation.page?.pfn, folioHpa / 4096 + 1)
     })
   })
+})
+
+describe('the memory of a confidential guest', () => {
+  const pages = 0x9000
+  const cases = [
+    ['with pages that are private and others that are not', GUEST_MEMFD],
+    ['that is all private', GUEST_MEMFD | GMEM_ONLY],
+  ] as const
+  for (const [what, flags] of cases) {
+    it(`${what} is counted as each of its pages is found, with nodes of the trees missing`, () => {
+      const vms = [{ slots: [{ ...guestSlot, pages, flags }] }]
+      const vmas = [{ start: guestHva, end: guestHva + 0x9000000n }]
+      const entries = Array.from({ length: 2000 }, (_, i) => {
+        const hva = guestHva + BigInt(i * 18 * 4096)
+        return [hva, 1, page(guestHpa + (i % 3) * 4096)] as const
+      })
+      const built = smallHost({}, { vms, vmas, entries })
+      const nodes = addRandomGuestMemfd(built, vmmPid, pages)
+      for (const [i, hpa] of nodes.entries()) if (i % 12 === 7) built.without(hpa)
+      for (let i = 0; i < 3000; i++) built.kernel.memory.zero(privateHpa + i * 3 * 4096)
+
+      withDump(built, (dump) => {
+        const [vm] = dump.task(vmmPid).vms
+        assert.ok(vm)
+        const found = new Map<string, number>()
+        const privateGpas = new Map<number, number>()
+        for (let gpa = 0; gpa < pages * 4096; gpa += 4096) {
+          const { state, hpa } = qemuVtop(vm, gpa)
+          const isSaved = hpa !== null && dump.memory.source.page(hpa / 4096) instanceof Uint8Array
+          const key = hpa === null ? state : `${state} ${isSaved}`
+          found.set(key, (found.get(key) ?? 0) + 4096)
+          if (hpa !== null && hpa >= privateHpa) privateGpas.set(hpa, gpa)
+        }
+        const coverage = vm.coverage()
+        const counted = coverage
+          .groupBy('state', 'inDump')
+          .map(({ state, inDump, bytes }): [string, number] => {
+            return [inDump === null ? `${state}` : `${state} ${inDump}`, bytes]
+          })
+        assert.deepEqual(counted.sort(), [...found].sort())
+        assert.equal(found.size, 4, [...found].join())
+        assert.match(coverage.remarks.join(), /what leads to private memory .* is not in the dump/)
+
+        assert.ok(privateGpas.size > 1000, `${privateGpas.size} private pages`)
+        for (const [hpa, gpa] of [...privateGpas].filter((_, i) => i % 50 === 0)) {
+          const { guests } = dump.whoHas(hpa)
+          assert.deepEqual(
+            guests.map((guest) => guest.gpa),
+            [gpa],
+          )
+        }
+        assert.match(dump.whoHas(guestHpa).remarks.join(), /nobody knows whether they are private/)
+      })
+    })
+  }
 })

@@ -28,6 +28,7 @@ const VM_FILE = 'anon_inode:kvm-vm'
 const FROM_END = 'found from the end of vm_list, which cannot be followed from its start'
 const FROM_FILES = 'found in the files of its process: vm_list cannot be followed to its end'
 const FROM_LIST = 'found on vm_list by its memory: files of its process are not in the dump'
+const FROM_LIST_DAMAGED = 'found on vm_list by its memory: files of its process are damaged'
 const FROM_NOTIFIER =
   'kvm.mm is not in the dump: the process is the one whose memory has the notifier of this virtual machine'
 
@@ -107,13 +108,13 @@ export class Vms {
   }
 
   /** The virtual machines on KVM's list, as far as it can be read, for a task whose files cannot. */
-  #onList(): readonly Vm[] {
-    const vms = ifThere(() => {
+  #onList(how: string): readonly Vm[] {
+    const vms = ifSound(() => {
       const head = this.linux.host.findSymbol('vm_list', 'kvm')
       if (head === undefined) return []
-      return this.#read(listFromBothEnds(this.linux.host.space, head, 'vm_list'), FROM_LIST).vms
+      return this.#read(listFromBothEnds(this.linux.host.space, head, 'vm_list'), how).vms
     })
-    return vms instanceof FaultError ? [] : vms
+    return isDamage(vms) ? [] : vms
   }
 
   /** What the tasks hold open, as far as it can be read. */
@@ -135,10 +136,11 @@ export class Vms {
    * files. Throws TaskError, in the words of the crash extension, when one is torn down.
    */
   ofTask(task: Task<Vm>): Vm[] {
-    const held = ifThere(() => this.#held(task))
-    if (!(held instanceof FaultError)) return held
+    const held = ifSound(() => this.#held(task))
+    if (!isDamage(held)) return held
     // The other way in: KVM's list, whose virtual machines know whose memory they have.
-    const listed = this.#onList().filter((vm) => vm.mmAddress === task.mmAddress)
+    const how = isGap(held) ? FROM_LIST : FROM_LIST_DAMAGED
+    const listed = this.#onList(how).filter((vm) => vm.mmAddress === task.mmAddress)
     if (listed.length === 0) throw held
     return listed
   }

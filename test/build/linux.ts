@@ -179,9 +179,12 @@ export class BuiltHost {
       ...vms.map(({ file }) => file),
       ...passed.map((from) => this.task(from).vms[0]?.file ?? 0n),
     ]
-    const max_fds = Math.max(64, table.length)
+    const max_fds = 64 * Math.ceil(Math.max(1, table.length) / 64)
     const fd = kernel.words([...table, ...Array<bigint>(max_fds - table.length).fill(0n)])
-    const fdtable = kernel.make('fdtable', { fd, max_fds })
+    // As alloc_fdtable of fs/file.c has them: bitmaps in one piece.
+    const open_fds = kernel.room((2 * max_fds) / 8)
+    const close_on_exec = open_fds + BigInt(max_fds / 8)
+    const fdtable = kernel.make('fdtable', { fd, max_fds, open_fds, close_on_exec })
     const filesStruct = kernel.make('files_struct', { fdt: fdtable })
     const shared = { mm: memory.mm, files: filesStruct, signal: kernel.make('signal_struct') }
     this.#thread(task, task, { pid, tgid: pid, comm, ...shared })

@@ -193,7 +193,7 @@ const files = (era: Era, trees: TreeForm) => `
     void *f_op;
     struct address_space *f_mapping;
   };
-  struct fdtable { struct file **fd; unsigned long *open_fds; unsigned int max_fds; };
+  struct fdtable { struct file **fd; unsigned long *open_fds; unsigned long *close_on_exec; unsigned int max_fds; };
   struct files_struct { int count; struct fdtable *fdt; struct fdtable fdtab; };
 `
 

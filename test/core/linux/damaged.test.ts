@@ -178,12 +178,6 @@ const memslots: readonly Damage[] = [
     ...corrupt(/^kvm_memory_slot at 0x\w+: gfn 0x0 and 35184372088832 pages are more than a guest/),
   },
   {
-    name: 'a virtual machine that leads nowhere',
-    damage: ({ kernel }, _, { file }) => kernel.set('file', file, { private_data: POISON }),
-    ask: ask.translation,
-    ...fault(/0xdead\w+: not a canonical address \(needed for kvm\.mm\)$/),
-  },
-  {
     name: 'a top page table that leads nowhere',
     damage: ({ kernel }, { mm }) => kernel.set('mm_struct', mm, { pgd: POISON }),
     ask: ask.translation,

@@ -120,6 +120,72 @@ for (const kernel of kernels) {
     }
   })
 
+  describe(`the files of a VMM of ${kernel}, damaged`, { skip }, () => {
+    const fdtable = (damaged: Damaged, files: bigint): bigint =>
+      damaged.whole.space.u64(damaged.at('files_struct', files, 'fdt'))
+    const rows: [string, (damaged: Damaged, files: bigint, file: bigint) => unknown, RegExp?][] = [
+      [
+        'a table that is nowhere',
+        (damaged, files) => damaged.set(damaged.at('files_struct', files, 'fdt'), POISON),
+        /not a canonical address \(needed for fdtable/,
+      ],
+      [
+        'a number of descriptors that no table has',
+        (damaged, files) =>
+          damaged.set(damaged.at('fdtable', fdtable(damaged, files), 'max_fds'), 0x12345n),
+        /fdtable\.max_fds at 0x\w+: is 74565; wanted a multiple of 64/,
+      ],
+      [
+        'an array of descriptors that was freed',
+        (damaged, files) =>
+          damaged.set(damaged.at('fdtable', fdtable(damaged, files), 'fd'), POISON),
+        /not a canonical address/,
+      ],
+      [
+        'a file of a virtual machine that is nowhere',
+        (damaged, _, file) => damaged.set(damaged.at('file', file, 'private_data'), POISON),
+      ],
+    ]
+    for (const [name, damage, said] of rows) {
+      it(`lead to no virtual machine, but vm_list does: ${name}`, () => {
+        const damaged = new Damaged(kernel)
+        const [pid, address, files, file] = damaged.ask((_, __, vms) => {
+          const { address, task } = vms.all()[0] ?? assert.fail()
+          const own = task?.files.find(({ privateData }) => privateData === address)
+          return [task?.pid ?? 0, address, task?.filesAddress ?? 0n, own?.address ?? 0n] as const
+        })
+        damage(damaged, files, file)
+        damaged.ask((_, tasks) => {
+          const task = tasks.find(pid)
+          const [vm, ...others] = task.vms
+          assert.deepEqual([vm?.address, others], [address, []])
+          const remark = 'found on vm_list by its memory: files of its process are damaged'
+          assert.deepEqual(vm?.salvaged, [remark])
+          if (said !== undefined) assert.throws(() => task.files, said)
+        })
+      })
+    }
+
+    it('are no more than the table has room for, whatever its count says', () => {
+      const damaged = new Damaged(kernel)
+      const [pid, files, wanted] = damaged.ask((_, tasks, vms) => {
+        const task = vms.all()[0]?.task ?? assert.fail()
+        assert.equal(task.files.lost, null)
+        return [task.pid, task.filesAddress, task.files.map(({ address }) => address)] as const
+      })
+      damaged.set(damaged.at('fdtable', fdtable(damaged, files), 'max_fds'), 0x0fffffc0n)
+      damaged.ask((_, tasks) => {
+        const task = tasks.find(pid)
+        assert.deepEqual(
+          task.files.map(({ address }) => address),
+          wanted,
+        )
+        assert.match(task.files.lost ?? '', /is 268435392, but the table has room for 64$/)
+        assert.equal(task.vms.length, 1)
+      })
+    })
+  })
+
   describe(`the numbers of tasks of ${kernel}, damaged`, { skip }, () => {
     for (const [name, head] of [
       ['a wild pointer', POISON | 2n],

@@ -12,7 +12,8 @@ export interface Label {
 
 /** Slanted labels this far from each other do not touch. */
 const APART = 17
-const zooms = [1, 2, 4, 8, 16, 32]
+/** Below 1 the line is narrower than it was made for, as in a narrow window. */
+const zooms = [0.25, 0.5, 1, 2, 4, 8, 16, 32]
 
 /**
  * Gives each edge the smallest zoom at which its label keeps its distance from all that were placed before it; heavy

@@ -95,6 +95,17 @@ for (const theme of ['light', 'dark'] satisfies Theme[]) {
       assert.equal(saved.split(`"${vegaLite}"`).length - 1, having(vegaLite))
     })
 
+    it('fits charts into a window of 500 pixels, and scrolls wide tables to their end', async () => {
+      writeFileSync(join(lab.root, 'narrow.ipynb'), saved)
+      const narrow = await lab.open('narrow.ipynb', { kernel: false, width: 500 })
+      await chartsAreDrawn(narrow)
+      await narrow.command('application:toggle-left-area')
+      assert.deepEqual(await narrow.scrolled('.vega-embed > *'), { wider: 0, unreachable: [] })
+      assert.deepEqual((await narrow.scrolled('table')).unreachable, [])
+      await narrow.picture(`narrow-${theme}`, { whole: true })
+      await narrow.page.close()
+    })
+
     it('completes with Tab: members of the API, and of the dump’s own structures', async () => {
       for (const [source, member] of [
         ['qemuV', 'qemuVtop'],

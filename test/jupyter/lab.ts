@@ -95,9 +95,9 @@ export class Lab {
     }
   }
 
-  /** Opens a notebook of the root folder; with `kernel`, until its kernel is idle. */
-  async open(name: string, { kernel = true } = {}): Promise<Notebook> {
-    const page = await this.#browser.newPage({ viewport: { width: 1280, height: 1000 } })
+  /** Opens a notebook of the root folder in a window of so many pixels; with `kernel`, until its kernel is idle. */
+  async open(name: string, { kernel = true, width = 1280 } = {}): Promise<Notebook> {
+    const page = await this.#browser.newPage({ viewport: { width, height: 1000 } })
     const notebook = new Notebook(page)
     await page.goto(`${this.#url}/lab/tree/${name}?reset`)
     await page.waitForSelector('.jp-Notebook .jp-Cell', { timeout: 90_000 })

@@ -193,7 +193,8 @@ export class Notebook {
       const cells = await page.locator('.jp-Notebook .jp-Cell').all()
       const boxes = await Promise.all(cells.map((cell) => cell.boundingBox()))
       const height = boxes.reduce((sum, box) => sum + (box?.height ?? 0) + 12, 250)
-      await page.setViewportSize({ width: 1280, height: Math.ceil(height) })
+      const width = page.viewportSize()?.width ?? 1280
+      await page.setViewportSize({ width, height: Math.ceil(height) })
       await page.locator('.jp-Notebook .jp-Cell').first().scrollIntoViewIfNeeded()
       await pause(700)
     } else {

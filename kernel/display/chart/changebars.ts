@@ -3,11 +3,14 @@
 
 import { type ChangeBars, type Chart } from '../../../core/index.ts'
 import { monoFont } from '../palette.ts'
-import { frame, ink, lines, type Spec, toneColour } from './spec.ts'
+import { fitted, frame, ink, lines, type Spec, toneColour, wordsWidth } from './spec.ts'
 
 const WIDTH = 460
-/** Beyond the longest change there is room for its number, as a part of its length. */
+/** The longest name of a side, in pixels. */
+const NAMES = 220
+/** The axis of changes is so many times as long as the longest, and longer where its number, in pixels, has no room. */
 const ROOM = 1.25
+const NUMBER = 42
 
 /** The two bars on one axis, and the changes to the left and right of 0. Nothing moves. */
 export function changeBarsSpec(chart: Chart): Spec | undefined {
@@ -17,6 +20,13 @@ export function changeBarsSpec(chart: Chart): Spec | undefined {
     ...top,
     description: chart.description,
     title: { text: chart.title, subtitle: lines(chart.subtitle) },
+    ...fitted(
+      WIDTH,
+      wordsWidth(
+        chart.pieces.map(({ side }) => side),
+        NAMES,
+      ),
+    ),
     spacing: 24,
     resolve: { scale: { color: 'shared', x: 'independent', y: 'independent' } },
     vconcat: [sides(chart), changes(chart)],
@@ -36,7 +46,7 @@ function sides({ pieces, tones, unit }: ChangeBars): Spec {
     },
     mark: { type: 'bar', height: 17 },
     encoding: {
-      y: { field: 'side', ...rows, axis: { ...rows.axis, labelFont: monoFont, labelLimit: 220 } },
+      y: { field: 'side', ...rows, axis: { ...rows.axis, labelFont: monoFont, labelLimit: NAMES } },
       x: { field: 'x0', type: 'quantitative', title: unit, axis: { grid: false, tickCount: 6 } },
       x2: { field: 'x1' },
       color: toneColour(tones, 10),
@@ -48,11 +58,11 @@ function sides({ pieces, tones, unit }: ChangeBars): Spec {
 function changes({ changes: all, tones, unit }: ChangeBars): Spec {
   const most = Math.max(...all.map(({ by }) => Math.abs(by)))
   // Without any change the axis has some length all the same.
-  const end = most === 0 ? 1 : most * ROOM
+  const end = `${most === 0 ? 1 : most} * max(${ROOM}, 1 / (1 - ${2 * NUMBER} / width))`
   const x = {
     type: 'quantitative',
     title: `change from A to B, ${unit}`,
-    scale: { domain: [-end, end], nice: false },
+    scale: { domain: [{ expr: `-${end}` }, { expr: end }], nice: false },
     axis: { tickCount: 6 },
   }
   const label = { type: 'text', fill: ink, font: monoFont, fontSize: 10, tooltip: false }

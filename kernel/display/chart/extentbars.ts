@@ -3,17 +3,22 @@
 
 import { type Chart } from '../../../core/index.ts'
 import { colours, uiFont } from '../palette.ts'
-import { frame, ink, type Spec } from './spec.ts'
+import { fitted, frame, ink, lines, type Spec } from './spec.ts'
+
+/** Room for the axis to the left. */
+const NAMES = 45
 
 /** One bar a class of run lengths, with the number of runs on top. Nothing moves. */
 export function extentBarsSpec(chart: Chart): Spec | undefined {
   if (chart.chart !== 'extent-bars') return undefined
   const { title, subtitle, description, bars } = chart
+  const width = Math.max(200, Math.min(640, 34 * bars.length))
   return {
     ...frame,
     description,
-    title: { text: title, subtitle },
-    width: Math.max(200, Math.min(640, 34 * bars.length)),
+    title: { text: title, subtitle: lines(subtitle) },
+    width,
+    ...fitted(width, NAMES),
     height: 160,
     data: {
       values: bars.map(({ from, percent, share, runs, size, label }) => ({

@@ -3,10 +3,12 @@
 
 import { type Chart, type HeatMap, hex } from '../../../core/index.ts'
 import { monoFont } from '../palette.ts'
-import { frame, ink, lines, type Spec, toneColour } from './spec.ts'
+import { fitted, frame, ink, lines, type Spec, toneColour } from './spec.ts'
 
 const COLUMNS = 64
 const WIDTH = 560
+/** Room for the addresses of rows. */
+const NAMES = 80
 /** A grid is so high in all, but its rows are neither hair lines nor walls. */
 const HEIGHT = 320
 /** Rows that are less high are named in turn. */
@@ -31,6 +33,7 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
     description,
     title: { text: title, subtitle: lines(subtitle) },
     width: WIDTH,
+    ...fitted(WIDTH, NAMES),
     height: rowHeight(chart) * rows.length,
     layer: [
       interactive ? moving(chart, y) : still(chart, y),
@@ -49,7 +52,11 @@ export function heatMapSpec(chart: Chart, interactive: boolean): Spec | undefine
             {
               data: { values: jumps.map((r) => ({ r })) },
               mark: { type: 'rule', stroke: '#888', strokeDash: [4, 3], tooltip: false },
-              encoding: { x: { value: -70 }, x2: { value: WIDTH }, y: { field: 'r', ...y } },
+              encoding: {
+                x: { value: -70 },
+                x2: { value: { expr: 'width' } },
+                y: { field: 'r', ...y },
+              },
             },
           ]),
     ],

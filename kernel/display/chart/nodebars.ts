@@ -3,10 +3,11 @@
 
 import { type Chart } from '../../../core/index.ts'
 import { uiFont } from '../palette.ts'
-import { frame, ink, type Spec, toneColour } from './spec.ts'
+import { fitted, frame, ink, type Spec, toneColour, wordsWidth } from './spec.ts'
 
 /** Room for the words behind the longest bar, as a part of the bar. */
 const WORDS = 0.32
+const WIDTH = 480
 
 /** One bar a node, stacked by page size, with its sum behind it. Nothing moves. */
 export function nodeBarsSpec(chart: Chart): Spec | undefined {
@@ -23,7 +24,8 @@ export function nodeBarsSpec(chart: Chart): Spec | undefined {
     ...frame,
     description,
     title: { text: title },
-    width: 480,
+    width: WIDTH,
+    ...fitted(WIDTH, wordsWidth(ends.map(({ node }) => node))),
     height: { step: 26 },
     encoding: {
       y: {

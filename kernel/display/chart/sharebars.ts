@@ -2,12 +2,17 @@
 // Bars of 100 % as a Vega-Lite spec.
 
 import { type Chart, type Tone } from '../../../core/index.ts'
-import { frame, type Spec, toneColour } from './spec.ts'
+import { fitted, frame, lines, type Spec, toneColour, wordsWidth } from './spec.ts'
 
 /** On these the letters are light; on the others dark ones are easier to read. */
 const dark: readonly Tone[] = ['mapped 1G', 'mapped 2M', 'poisoned', 'not in dump', 'hole']
 /** A piece narrower than this, in per cent, has no room for its number. */
 const ROOM = 6
+/** Its least width in pixels, where the window is narrow. */
+const ROOM_PIXELS = 22
+const WIDTH = 480
+/** The longest name of a group, in pixels. */
+const NAMES = 200
 
 /** One bar a group, with the number in each piece that has room. Nothing moves, so still and moving are the same. */
 export function shareBarsSpec(chart: Chart): Spec | undefined {
@@ -39,8 +44,15 @@ export function shareBarsSpec(chart: Chart): Spec | undefined {
   return {
     ...frame,
     description,
-    title: { text: title, ...(subtitle === '' ? {} : { subtitle }) },
-    width: 480,
+    title: { text: title, ...(subtitle === '' ? {} : { subtitle: lines(subtitle) }) },
+    width: WIDTH,
+    ...fitted(
+      WIDTH,
+      wordsWidth(
+        pieces.map(({ group }) => group),
+        NAMES,
+      ),
+    ),
     height: { step: 24 },
     data: { values: labelled },
     resolve: { scale: { color: 'independent' } },
@@ -50,7 +62,7 @@ export function shareBarsSpec(chart: Chart): Spec | undefined {
         type: 'nominal',
         sort: null,
         title: null,
-        axis: { ticks: false, domain: false, labelLimit: 200, labelPadding: 8 },
+        axis: { ticks: false, domain: false, labelLimit: NAMES, labelPadding: 8 },
       },
     },
     layer: [
@@ -64,10 +76,16 @@ export function shareBarsSpec(chart: Chart): Spec | undefined {
         },
       },
       {
+        transform: [
+          {
+            calculate: `(datum.s1 - datum.s0) * width / 100 < ${ROOM_PIXELS} ? '' : datum.label`,
+            as: 'fitting',
+          },
+        ],
         mark: { type: 'text', fontSize: 10, fontWeight: 'bold', tooltip: false },
         encoding: {
           x: { field: 'mid', type: 'quantitative' },
-          text: { field: 'label' },
+          text: { field: 'fitting' },
           color: { field: 'ink', type: 'nominal', scale: null },
         },
       },

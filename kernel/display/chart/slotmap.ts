@@ -3,7 +3,7 @@
 
 import { type Chart, type SlotMap } from '../../../core/index.ts'
 import { monoFont, uiFont } from '../palette.ts'
-import { frame, ink, type Spec, toneColour } from './spec.ts'
+import { fitted, frame, ink, lines, type Spec, toneColour } from './spec.ts'
 
 const HEIGHT = 150
 const STRIP = 22
@@ -22,7 +22,8 @@ export function slotMapSpec(chart: Chart, interactive: boolean): Spec | undefine
   return {
     ...top,
     description: map.description,
-    title: { text: map.title, subtitle: draw.subtitle() },
+    title: { text: map.title, subtitle: lines(draw.subtitle()) },
+    ...fitted(map.pixels, 0),
     datasets: datasetsOf(map),
     ...(interactive
       ? {
@@ -82,7 +83,8 @@ class Drawing {
     this.#interactive = interactive
     this.#from = interactive ? '(isValid(brush.u0) ? brush.u0[0] : 0)' : '0'
     this.#to = interactive ? `(isValid(brush.u0) ? brush.u0[1] : ${map.units})` : `${map.units}`
-    this.#scale = `${map.pixels} / (${this.#to} - ${this.#from})`
+    // The signal `width` is what the window has room for of the map's pixels.
+    this.#scale = `width / (${this.#to} - ${this.#from})`
   }
 
   subtitle(): string {
@@ -216,7 +218,9 @@ class Drawing {
    * the whole picture: so what is not to be seen is blank, and stands at the map's edge.
    */
   #labels(): Spec {
-    const zoom = `${this.#map.units} / (${this.#to} - ${this.#from})`
+    // In a narrow window, labels have the room of a map that is zoomed out.
+    const { units, pixels } = this.#map
+    const zoom = `${units} / (${this.#to} - ${this.#from}) * width / ${pixels}`
     // The text leans to the left of its point, 0.79 of its length; the map's left margin takes 16 pixels of that.
     const hasRoom = `(datum.u - ${this.#from}) * ${this.#scale} >= length(datum.text) * 4.8 - 16`
     return {

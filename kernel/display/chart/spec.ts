@@ -4,6 +4,15 @@
 import { type Tone } from '../../../core/index.ts'
 import { colours, uiFont } from '../palette.ts'
 
+/** What JupyterLab has to both sides of a picture in a window without its file browser, in pixels. */
+const BESIDE = 165
+/** No plot is narrower than this. */
+const LEAST = 160
+/** A window narrower than this, in pixels, has no room for a whole legend in one or two rows. */
+const NARROW = 700
+/** The letters of a line of a subtitle. */
+const LETTERS = 62
+
 /** A Vega-Lite specification as JSON. */
 export type Spec = Readonly<Record<string, unknown>>
 
@@ -40,15 +49,37 @@ export const frame: Spec = {
   },
 }
 
+/**
+ * The width of a plot: `width` pixels, or less in a narrow window. What stands beside a chart in JupyterLab (its bars and
+ * the cell's margins) takes `BESIDE` pixels of the window, and names to the left of the plot take `names`. Without a
+ * window, and in a wide one, nothing changes. A parameter of this name is the width of all plots of a picture.
+ */
+export function fitted(width: number, names: number): { readonly params: readonly Spec[] } {
+  const room = `windowSize()[0] - ${BESIDE + names}`
+  const expr = `windowSize()[0] > 0 ? clamp(${room}, ${LEAST}, ${width}) : ${width}`
+  return { params: [{ name: 'width', expr }] }
+}
+
+/** About how wide the longest of some names is beside a plot, in pixels. */
+export function wordsWidth(names: readonly string[], most = Infinity): number {
+  return Math.ceil(Math.min(most, 6.7 * Math.max(0, ...names.map(({ length }) => length))) + 8)
+}
+
 /** A subtitle in lines of which none makes a picture wider; `; ` is where one may end. */
 export function lines(subtitle: string): string[] {
   const all: string[] = []
   for (const part of subtitle.split('; ')) {
     const last = all.at(-1)
-    if (last !== undefined && last.length + part.length < 90) all.splice(-1, 1, `${last}; ${part}`)
+    if (last !== undefined && last.length + part.length < LETTERS)
+      all.splice(-1, 1, `${last}; ${part}`)
     else all.push(part)
   }
   return all
+}
+
+/** More than six names in one row are wider than any chart; 0 is as many as there are. */
+function columnsOf(tones: number): Spec {
+  return { expr: `windowSize()[0] < ${NARROW} ? 3 : ${tones > 6 ? Math.ceil(tones / 2) : 0}` }
 }
 
 /** The colour of what is in `state`, with a legend of these tones above the chart at a distance of `offset` pixels. */
@@ -64,8 +95,7 @@ export function toneColour(tones: readonly Tone[], offset: number): Spec {
       symbolType: 'square',
       symbolSize: 90,
       columnPadding: 14,
-      // More than six in one row are wider than any chart.
-      ...(tones.length > 6 ? { columns: Math.ceil(tones.length / 2) } : {}),
+      columns: columnsOf(tones.length),
       padding: 0,
       offset,
     },

@@ -66,7 +66,7 @@ test('the pieces of a slot stand on each other from 0 to 1, from good to bad', (
 })
 
 test('labels that are seen at a zoom keep their distance', () => {
-  for (const zoom of [1, 2, 4, 8, 16, 32]) {
+  for (const zoom of [0.25, 0.5, 1, 2, 4, 8, 16, 32]) {
     const seen = map.labels.filter((label) => label.zoom <= zoom)
     for (const [i, { at }] of seen.slice(1).entries()) {
       const pixels = ((at - (seen[i]?.at ?? 0)) * map.pixels * zoom) / map.units

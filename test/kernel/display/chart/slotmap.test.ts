@@ -83,7 +83,7 @@ for (const [name, input] of inputs) {
 
 test('an expression holds numbers and names of Vega only, nothing that a dump could say', () => {
   const words = new Set(
-    'datum u u0 u1 x zoom text name short hole brush isValid length clamp abs luminance background left right center e6e6e6'.split(
+    'datum u u0 u1 x zoom text name short hole brush width windowSize isValid length clamp abs luminance background left right center e6e6e6'.split(
       ' ',
     ),
   )

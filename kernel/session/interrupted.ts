@@ -10,6 +10,17 @@ export class Interrupted extends Error {
   }
 }
 
+/** The Interrupted that is behind an error, which may be told as the cause of another. */
+export function interruptBehind(error: unknown): Interrupted | undefined {
+  let at = error
+  // A chain of causes can be a circle.
+  for (let i = 0; i < 10 && at instanceof Error; i++) {
+    if (at instanceof Interrupted) return at
+    at = at.cause
+  }
+  return undefined
+}
+
 /** The waits of one cell: when it is stopped, all of them end with an Interrupted. */
 export class Waits {
   readonly #pending = new Set<(error: Interrupted) => void>()

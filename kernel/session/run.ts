@@ -5,7 +5,7 @@
 // to run. So nothing here awaits user code: a cell's end is declared by whichever event comes first.
 import { runInThisContext } from 'node:vm'
 import type { ApiName, CompiledCell, FromSession, MimeBundle, NeighbourFile } from '../frames.ts'
-import { Interrupted, Waits } from './interrupted.ts'
+import { interruptBehind, Interrupted, Waits } from './interrupted.ts'
 import type { Load } from './loader.ts'
 import type { Box, Neighbours } from './neighbours.ts'
 import type { BundlesOf } from './show.ts'
@@ -177,7 +177,9 @@ export class Runner {
 
   #fail(run: Run, thrown: unknown): void {
     if (run.ended) return
-    this.#end(run, { error: this.#around.tracebacks.describe(thrown) })
+    // Work that was stopped may say how far it came; the user asked for the stop, and knows no such error.
+    const told = interruptBehind(thrown) ?? thrown
+    this.#end(run, { error: this.#around.tracebacks.describe(told) })
   }
 
   #end(run: Run, outcome: Pick<Extract<FromSession, { type: 'end' }>, 'error' | 'bundle'>): void {

@@ -40,9 +40,11 @@ const byHva = new WeakMap<Vm, Engine>()
 export function gpaEngine(vm: Vm): Engine {
   vm.checkAlive()
   return made(byGpa, vm, () => {
-    const slots = vm.memslots.filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+    const slots = vm.memslots
+      .filter((slot) => slot.addressSpace === 0 && !slot.invalid)
+      .map((slot) => mappedSlot(vm, slot))
     const outside = vm.memslots.isWhole ? NO_SLOT : NOT_IN_DUMP
-    return engineOf(vm, slots.map(mappedSlot), outside, (gpa) => {
+    return engineOf(vm, slots, outside, (gpa) => {
       const { hva, hpa, state, pageSize, slot } = translate(vm, Number(gpa))
       return { hva, hpa, state: stateCode(state), pageSize, slot: slot?.id ?? -1 }
     })
@@ -72,14 +74,14 @@ export function mappedPage(
 }
 
 /** A memslot as the mapping has it. */
-export function mappedSlot(slot: Memslot): MappedSlot {
-  return {
-    gfn: slot.baseGfn,
-    npages: slot.npages,
-    delta: BigInt.asUintN(64, slot.hva - BigInt(slot.gpa)),
-    id: slot.id,
-    oneByOne: slot.flags.includes('GUEST_MEMFD'),
+export function mappedSlot(vm: Vm, slot: Memslot): MappedSlot {
+  const { baseGfn: gfn, npages, id } = slot
+  const mapped = { gfn, npages, delta: BigInt.asUintN(64, slot.hva - BigInt(slot.gpa)), id }
+  if (!slot.flags.includes('GUEST_MEMFD')) return mapped
+  const scanPrivate: MappedSlot['scanPrivate'] = (gpa, pages, visit) => {
+    vm.scanPrivate(slot, gpa, pages, visit)
   }
+  return { ...mapped, scanPrivate }
 }
 
 function made(engines: WeakMap<Vm, Engine>, vm: Vm, make: () => Engine): Engine {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Pages of a guest's memory as its page tables say, for the words of a mapping; swap entries are kept beside.
 
+import { PAGE_SIZE } from '../dump/format.ts'
 import { type Vm } from '../kvm/vm.ts'
 import { type SwapEntry } from '../linux/swap/swapentry.ts'
 import { leafTables } from '../paging/leaftables.ts'
@@ -53,6 +54,30 @@ export class GuestPages implements PageReader {
   }
 
   read(slot: number, gfn: number, count: number, scratch: Scratch, at: number): void {
+    const scanPrivate = this.#slots[slot]?.scanPrivate
+    if (scanPrivate === undefined) {
+      this.#readMapped(slot, gfn, count, scratch, at)
+      return
+    }
+    const place = (gpa: number) => at + gpa / PAGE_SIZE - gfn
+    scanPrivate(gfn * PAGE_SIZE, count, {
+      shared: (gpa, pages) => {
+        this.#readMapped(slot, gpa / PAGE_SIZE, pages, scratch, place(gpa))
+      },
+      own: (gpa, pages, frame) => {
+        this.#slot = slot
+        this.#scratch = scratch
+        if (frame !== null) this.#frames(place(gpa), pages, 0, 0, frame)
+        else scratch.more.fill(withoutFrame(slot, UNMAPPED), place(gpa), place(gpa) + pages)
+      },
+      lost: (gpa, pages) => {
+        scratch.more.fill(withoutFrame(slot, NOT_IN_DUMP), place(gpa), place(gpa) + pages)
+      },
+    })
+  }
+
+  /** What the page tables of the VMM say. */
+  #readMapped(slot: number, gfn: number, count: number, scratch: Scratch, at: number): void {
     if (this.#space === undefined) {
       scratch.more.fill(withoutFrame(slot, NOT_IN_DUMP), at, at + count)
       return

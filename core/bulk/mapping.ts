@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A guest's mapping compiled into words: directory, regions and leaves, read from the page tables when first needed.
 
+import { type PrivateVisitor } from '../kvm/guestmemfd.ts'
 import { LEAF_STATES, MIXED, type Places } from './kernels.ts'
 import { LANE_WORDS, LANES } from './lane.ts'
 import { WordMemory } from './memory.ts'
@@ -16,8 +17,8 @@ export interface MappedSlot {
   readonly delta: bigint
   /** The slot's number, or -1. */
   readonly id: number
-  /** True when the VMM's page tables alone do not tell: each address is translated by itself (guest_memfd). */
-  readonly oneByOne?: boolean
+  /** Goes through pages from a guest physical address on, for slots that can have private ones (guest_memfd). */
+  readonly scanPrivate?: (gpa: number, pages: number, visit: PrivateVisitor) => void
 }
 
 /** A page of a slot: the slot's number, and the page's. */
@@ -207,7 +208,7 @@ export class Mapping {
       const from = Math.max(gfn, slot.gfn)
       const count = Math.min(gfn + REGION, slot.gfn + slot.npages) - from
       // KVM demands pages; where memory is damaged, only a walk of each address can tell.
-      if (slot.oneByOne === true || (slot.delta & 0xfffn) !== 0n) {
+      if ((slot.delta & 0xfffn) !== 0n) {
         this.#scratch.more.fill(withoutFrame(i, WALK), from - gfn, from - gfn + count)
       } else {
         this.#reader.read(i, from, count, this.#scratch, from - gfn)

@@ -3,13 +3,14 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { qemuVtop } from '../../../core/index.ts'
+import { allPages, qemuVtop } from '../../../core/index.ts'
 import { addGuestMemfd, addRandomGuestMemfd } from '../../build/guestmemfd.ts'
 import { folioHpa, GUEST_MEMFD, privateHpa } from '../../build/guestmemfd.ts'
 import { type BuiltHost } from '../../build/linux.ts'
 import { page } from '../../build/pagetable.ts'
 import { guestHpa, guestHva, guestSlot, hostWithVms } from '../../build/smallhost.ts'
 import { smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
+import { checkRow } from '../bulk/compare.ts'
 
 const GMEM_ONLY = 0x20000
 
@@ -141,8 +142,11 @@ describe('the memory of a confidential guest', () => {
         assert.ok(vm)
         const found = new Map<string, number>()
         const privateGpas = new Map<number, number>()
+        const many = allPages(vm)
+        assert.equal(many.length, pages)
         for (let gpa = 0; gpa < pages * 4096; gpa += 4096) {
           const { state, hpa } = qemuVtop(vm, gpa)
+          if (gpa % 7 === 0) checkRow(vm, many, gpa / 4096)
           const isSaved = hpa !== null && dump.memory.source.page(hpa / 4096) instanceof Uint8Array
           const key = hpa === null ? state : `${state} ${isSaved}`
           found.set(key, (found.get(key) ?? 0) + 4096)

@@ -30,7 +30,7 @@ const GPA_END = 1n << 52n
  */
 export function qemuVtop(subject: Task<Vm> | Vm, gpa: bigint | number | string): Translation
 /**
- * Translates many guest physical addresses at once, some 50 million a second: a BigUint64Array, a Float64Array, or any
+ * Translates many guest physical addresses at once, some 100 million a second: a BigUint64Array, a Float64Array, or any
  * list of numbers, bigints and hex texts. Gives a table with a row for each, in the same order, with columns as typed
  * arrays; what is no address has the state `invalid`. Only the page tables that are asked for are read, each once.
  * A BigUint64Array may become the column `gpa` as it is, without a copy: do not change it afterwards. Of millions of

@@ -57,20 +57,21 @@ export class Ahead {
     return this.#seen >= MANY && availableParallelism() > 1
   }
 
-  /** Has blocks unpacked, at most `BATCH`. Those of the batch before the last that were not taken are forgotten. */
+  /** Has blocks unpacked, the first `BATCH` of them. Those of the batch before the last that were not taken are forgotten. */
   begin(blocks: readonly PackedBlock[]): void {
     if (blocks.length < FEW) return
     const batch = this.#batchToFill()
     const { codec, data, lengths, states } = batch.job
     batch.places.clear()
-    for (const [i, block] of blocks.slice(0, BATCH).entries()) {
+    const some = blocks.slice(0, BATCH)
+    for (const [i, block] of some.entries()) {
       batch.places.set(block.key, i)
       codec[i] = this.#codecs.indexOf(block.codec)
       data.set(block.data, i * this.#size)
       lengths[i] = block.data.length
     }
     // A thread may still look through what was here before: it finds nothing until all is in its place.
-    for (let i = 0; i < blocks.length; i++) Atomics.store(states, i, FREE)
+    for (let i = 0; i < some.length; i++) Atomics.store(states, i, FREE)
     this.#batches.unshift(batch)
     for (const thread of this.#started()) thread.postMessage(batch.job)
   }

@@ -79,7 +79,7 @@ export class Bar {
   /**
    * So many more are done. Ends the work when the user has asked for a stop: an error between two steps, which every
    * `finally` sees. To be terminated can happen anywhere, and Node 20 aborts the process when it happens while
-   * node:zlib makes an inflater (`close before init` in node_zlib.cc): one of a hundred times in a loop over pages.
+   * node:zlib makes an inflater (`close before init` in node_zlib.cc).
    */
   advance(count: number): void {
     this.#done += count

@@ -123,6 +123,16 @@ describe('blocks that are unpacked ahead', () => {
     ahead.close()
   })
 
+  it('are at most a batch, and what is more is not begun', () => {
+    const ahead = ready()
+    ahead.begin(blocks(0, BATCH + 100))
+    assert.equal(ahead.has(BATCH - 1), true)
+    assert.equal(ahead.has(BATCH), false)
+    assert.equal(ahead.take(BATCH), undefined)
+    takeAll(ahead, 0, BATCH)
+    ahead.close()
+  })
+
   it('are forgotten when two batches have come after', async () => {
     const ahead = ready()
     ahead.begin(blocks(0, 64))

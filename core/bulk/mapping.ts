@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A guest's mapping compiled into words: directory, regions and leaves, read from the page tables when first needed.
 
+import { UnsupportedError } from '../errors.ts'
 import { type PrivateVisitor } from '../kvm/guestmemfd.ts'
 import { LEAF_STATES, MIXED, type Places } from './kernels.ts'
 import { LANE_WORDS, LANES } from './lane.ts'
@@ -40,6 +41,8 @@ export interface PageReader {
   forget(): void
 }
 
+/** KVM_MEM_SLOTS_NUM of include/linux/kvm_host.h is SHRT_MAX: a slot's number leaves the highest bit of a region free. */
+const MOST_SLOTS = 0x7fff
 /** Codes of states below this can be those of a whole region. */
 const STATES = 10
 /** Regions in a GiB, and words of them. */
@@ -73,6 +76,10 @@ export class Mapping {
     reader: PageReader,
     mostWords = MOST_WORDS,
   ) {
+    if (slots.length > MOST_SLOTS) {
+      const what = `${slots.length} memslots in one address space (KVM has ${MOST_SLOTS} at most)`
+      throw new UnsupportedError(`bulk translation cannot take ${what}`, what)
+    }
     this.#slots = slots
     this.#reader = reader
     const last = slots.at(-1)

@@ -8,6 +8,7 @@ import { gpaToHva, hvaToHpa, NO_ADDRESS, qemuVtop, type Vm } from '../../../core
 import { type EntryDescription, type SlotDescription } from '../../build/vmm.ts'
 import { page, protNone, swapEntry, TABLE } from '../../build/pagetable.ts'
 import { smallHost, vmmPid, withDump } from '../../build/smallhost.ts'
+import { Mapping } from '../../../core/bulk/mapping.ts'
 import { rowsOf } from '../../../core/bulk/columns.ts'
 import { bulk, checkRow, checkSame, ways } from './compare.ts'
 
@@ -234,6 +235,13 @@ test('bulk is as single under a table that is its own parent', () => {
     checkAll(vm, BigUint64Array.from([0n, 0x5000n, 0x200000n]))
     assert.equal(qemuVtop(vm, 0).state, 'unmapped')
   })
+})
+
+test('more slots than KVM can have are refused, not mixed up', () => {
+  const slots = Array.from({ length: 0x8000 }, (_, id) => ({ gfn: id, npages: 1, delta: 0n, id }))
+  const reader = { read: () => undefined, forget: () => undefined }
+  assert.throws(() => new Mapping(slots, 0, reader), /32768 memslots in one address space/)
+  assert.ok(new Mapping(slots.slice(1), 0, reader))
 })
 
 test('bulk is as single over random layouts', () => {
